@@ -1,0 +1,39 @@
+//! The interface as wit-bindgen spells it in Rust, for operators that want it raw.
+//!
+//! A module for each world. What describes a world to the host (its custom section) is emitted by the world's `export!`
+//! alone, so a plugin carries only the world that it exports. All worlds share one [`rows`].
+
+#![allow(missing_docs, reason = "generated; the docs are in wit/operator.wit")]
+#![allow(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks, reason = "generated")]
+
+/// World `transform-operator`.
+pub mod transform {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "transform-operator",
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        export_macro_name: "export_transform_world",
+        default_bindings_module: "weir_guest::bindings::transform",
+    });
+    pub use exports::weir::operator::transform::{Emitted, Guest, Origin, Shape};
+}
+
+/// World `aggregate-operator`.
+pub mod aggregate {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "aggregate-operator",
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        export_macro_name: "export_aggregate_world",
+        default_bindings_module: "weir_guest::bindings::aggregate",
+        with: {
+            "weir:operator/rows@0.1.0": crate::bindings::rows,
+            "weir:operator/log@0.1.0": crate::bindings::log,
+        },
+    });
+    pub use exports::weir::operator::aggregate::{Created, Guest, Shape};
+}
+
+pub use transform::weir::operator::{log, rows};
