@@ -1,0 +1,52 @@
+//! Received data, by reference. A block is an immutable run of whole records; a batch's input is a list of blocks.
+//!
+//! A source that can be re-read never copies its data here: its blocks are ranges, read when the batch runs. Received
+//! data lies in the [`BlockStore`], put there by a [`BlockBuilder`] for each source, until its batch is forgotten.
+
+mod builder;
+mod store;
+
+pub use builder::BlockBuilder;
+pub use store::{BlockStore, BlockStoreError, Reservation};
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Names a block in the [`BlockStore`] of one host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BlockId(pub u64);
+
+/// An immutable run of whole records, by reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// How many records, malformed ones included.
+    pub rows: u64,
+    /// How many bytes the records take where they lie; for rows that are made when they are read, an estimate.
+    pub bytes: u64,
+    /// Where they lie.
+    pub data: BlockData,
+}
+
+/// Where a block's records lie.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BlockData {
+    /// In the block store, as the bytes that were received, each record ended by a newline.
+    Stored(BlockId),
+    /// Bytes `start .. end` of a file, without any header line.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Where the first record starts.
+        start: u64,
+        /// Just past the last record's end.
+        end: u64,
+    },
+    /// Rows `from .. to` of a generator.
+    Generated {
+        /// The first row's number.
+        from: u64,
+        /// One past the last row's number.
+        to: u64,
+    },
+}

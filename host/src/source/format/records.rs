@@ -1,0 +1,361 @@
+//! Walking over the records of a block in chunks, with no more than a window of its bytes in memory.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use bytes::Bytes;
+
+use super::MAX_RECORD_BYTES;
+use super::framing::{Framing, Scanner, is_blank, trim_line_end};
+
+/// A chunk ends after the record that reaches this many bytes, however many rows were asked for.
+const MAX_CHUNK_BYTES: usize = 4 << 20;
+/// How much is read from a file at once.
+const READ_BYTES: usize = 256 << 10;
+/// How much of a record that is too long is kept to show.
+const HEAD_BYTES: usize = 4 << 10;
+
+/// Where the bytes of a block come from, a window of them at a time.
+#[derive(Debug)]
+pub(in crate::source) enum Input {
+    /// All there at once.
+    Memory { bytes: Bytes, at: usize },
+    /// A range of a file.
+    File(FileRange),
+}
+
+/// A range of a file, of which `buffer[start..end]` is in memory.
+#[derive(Debug)]
+pub(in crate::source) struct FileRange {
+    path: PathBuf,
+    file: File,
+    /// Bytes of the range that have not been read.
+    left: u64,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Input {
+    pub(in crate::source) fn memory(bytes: Bytes) -> Self {
+        Self::Memory { bytes, at: 0 }
+    }
+
+    /// The bytes `start .. end` of a file.
+    pub(in crate::source) fn file(path: &Path, start: u64, end: u64) -> Result<Self> {
+        let mut file = File::open(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => anyhow!(
+                "{} is gone, and a batch still has to read it: an input file must stay until its batches are done",
+                path.display()
+            ),
+            _ => anyhow!(error).context(format!("opening {}", path.display())),
+        })?;
+        file.seek(SeekFrom::Start(start)).with_context(|| format!("reading {} from byte {start}", path.display()))?;
+        let left = end.saturating_sub(start);
+        Ok(Self::File(FileRange { path: path.to_owned(), file, left, buffer: Vec::new(), start: 0, end: 0 }))
+    }
+
+    /// What is in memory and has not been consumed.
+    fn window(&self) -> &[u8] {
+        match self {
+            Self::Memory { bytes, at } => &bytes[*at..],
+            Self::File(range) => &range.buffer[range.start..range.end],
+        }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        match self {
+            Self::Memory { at, .. } => *at += bytes,
+            Self::File(range) => range.start += bytes,
+        }
+    }
+
+    /// Adds to the window; false at the end.
+    fn fill(&mut self) -> Result<bool> {
+        match self {
+            Self::Memory { .. } => Ok(false),
+            Self::File(range) => range.fill(),
+        }
+    }
+}
+
+impl FileRange {
+    fn fill(&mut self) -> Result<bool> {
+        if self.left == 0 {
+            return Ok(false);
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        if self.buffer.len() - self.end < READ_BYTES {
+            // Doubling, so that a chunk of several reads is not moved with every one of them.
+            self.buffer.resize((self.end + READ_BYTES).max(2 * self.buffer.len()), 0);
+        }
+        let room = &mut self.buffer[self.end..];
+        let wanted = room.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let read = loop {
+            match self.file.read(&mut room[..wanted]) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                result => break result.with_context(|| format!("reading {}", self.path.display()))?,
+            }
+        };
+        if read == 0 {
+            bail!("{} is {} bytes shorter than it was: an input file must not change", self.path.display(), self.left);
+        }
+        self.left -= read as u64;
+        self.end += read;
+        Ok(true)
+    }
+}
+
+/// The records of a block or a file, in order.
+#[derive(Debug)]
+pub(in crate::source) struct Records {
+    input: Input,
+    framing: Framing,
+    keep_blank: bool,
+    /// How many bytes lie before the window.
+    base: u64,
+    /// Bytes of the window that the last chunk took.
+    taken: usize,
+    spans: Vec<Span>,
+    /// The chunk's bytes, when it is the start of a record too long for the window; else empty.
+    head: Vec<u8>,
+}
+
+/// A record of a chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::source) struct Span {
+    /// Where its bytes lie in the chunk, without the line end; the first of them only, where it is too long.
+    pub(in crate::source) text: Range<usize>,
+    /// How many bytes of the input lie before its end, line end included.
+    pub(in crate::source) end: u64,
+    /// Whether it is longer than [`MAX_RECORD_BYTES`].
+    pub(in crate::source) too_long: bool,
+}
+
+/// Records that lie together in memory.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::source) struct Chunk<'a> {
+    pub(in crate::source) bytes: &'a [u8],
+    pub(in crate::source) spans: &'a [Span],
+}
+
+impl<'a> Chunk<'a> {
+    /// The bytes of a record.
+    pub(in crate::source) fn text(&self, span: &Span) -> &'a [u8] {
+        &self.bytes[span.text.clone()]
+    }
+}
+
+impl Records {
+    /// The records of `input`; blank ones only with `keep_blank`.
+    pub(in crate::source) fn new(input: Input, framing: Framing, keep_blank: bool) -> Self {
+        Self { input, framing, keep_blank, base: 0, taken: 0, spans: Vec::new(), head: Vec::new() }
+    }
+
+    /// The next records: at least one and at most `max_records`, or `None` at the end.
+    pub(in crate::source) fn next_chunk(&mut self, max_records: usize) -> Result<Option<Chunk<'_>>> {
+        self.spans.clear();
+        self.head.clear();
+        // A stretch of blank lines alone makes no chunk.
+        while self.spans.is_empty() {
+            let taken = std::mem::take(&mut self.taken);
+            self.consume(taken);
+            if !self.gather(max_records.max(1))? {
+                break;
+            }
+        }
+        if self.spans.is_empty() {
+            return Ok(None);
+        }
+        let bytes = if self.head.is_empty() { &self.input.window()[..self.taken] } else { &self.head };
+        Ok(Some(Chunk { bytes, spans: &self.spans }))
+    }
+
+    /// Collects the spans of records at the start of the window; false when there was nothing left to look at.
+    fn gather(&mut self, max_records: usize) -> Result<bool> {
+        let mut scanner = Scanner::new(self.framing);
+        // The current record lies at `start ..`, and has no end before `seen`.
+        let (mut start, mut seen) = (0, 0);
+        while self.spans.len() < max_records && start < MAX_CHUNK_BYTES {
+            let window = self.input.window();
+            if let Some(length) = scanner.end(&window[seen..]) {
+                let record = start..seen + length;
+                (start, seen) = (record.end, record.end);
+                self.push(record);
+                continue;
+            }
+            seen = window.len();
+            // Two more bytes, as the line end may be among them.
+            if seen - start > MAX_RECORD_BYTES + 2 {
+                if self.spans.is_empty() {
+                    self.skip_long_record(start, scanner)?;
+                    return Ok(true);
+                }
+                break;
+            }
+            if !self.input.fill()? {
+                if seen > start {
+                    self.push(start..seen);
+                }
+                start = seen;
+                break;
+            }
+        }
+        self.taken = start;
+        Ok(start > 0)
+    }
+
+    fn push(&mut self, record: Range<usize>) {
+        let bytes = &self.input.window()[record.clone()];
+        let length = trim_line_end(bytes).len();
+        let too_long = length > MAX_RECORD_BYTES;
+        // A blank record that is too long counts, since not all of it need be in memory to be looked at.
+        if too_long || self.keep_blank || !is_blank(bytes) {
+            let shown = if too_long { HEAD_BYTES } else { length };
+            let end = self.base + record.end as u64;
+            self.spans.push(Span { text: record.start..record.start + shown, end, too_long });
+        }
+    }
+
+    /// Passes over a record that starts at `start` and has no end in the window, keeping its first bytes.
+    fn skip_long_record(&mut self, start: usize, mut scanner: Scanner) -> Result<()> {
+        self.head.extend_from_slice(&self.input.window()[start..start + HEAD_BYTES]);
+        loop {
+            self.consume(self.input.window().len());
+            if !self.input.fill()? {
+                break;
+            }
+            if let Some(length) = scanner.end(self.input.window()) {
+                self.consume(length);
+                break;
+            }
+        }
+        self.spans.push(Span { text: 0..HEAD_BYTES, end: self.base, too_long: true });
+        Ok(())
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.input.consume(bytes);
+        self.base += bytes as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test should say where")]
+
+    use std::io::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn file_with(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    /// Every record as (text, end, too long), asked for `max` at a time.
+    fn all(mut records: Records, max: usize) -> Vec<(Vec<u8>, u64, bool)> {
+        let mut found = vec![];
+        while let Some(chunk) = records.next_chunk(max).unwrap() {
+            assert!((1..=max).contains(&chunk.spans.len()));
+            found.extend(chunk.spans.iter().map(|s| (chunk.text(s).to_vec(), s.end, s.too_long)));
+        }
+        found
+    }
+
+    #[test]
+    fn given_blank_lines_when_they_are_not_kept_then_only_other_records_are_found() {
+        let bytes = Bytes::from_static(b"\n  \r\na\r\n\nb\n \n");
+        let records = Records::new(Input::memory(bytes.clone()), Framing::Lines, false);
+        assert_eq!(all(records, 10), [(b"a".to_vec(), 8, false), (b"b".to_vec(), 11, false)]);
+        let records = Records::new(Input::memory(bytes), Framing::Lines, true);
+        assert_eq!(all(records, 1).len(), 6);
+    }
+
+    #[test]
+    fn given_a_record_that_is_too_long_when_read_then_only_its_start_is_kept_and_the_next_is_whole() {
+        let long = vec![b'x'; 3 * MAX_RECORD_BYTES + 17];
+        let input = [b"a\n", &long[..], b"\nb\n"].concat();
+        let expected = [
+            (b"a".to_vec(), 2, false),
+            (long[..HEAD_BYTES].to_vec(), long.len() as u64 + 3, true),
+            (b"b".to_vec(), long.len() as u64 + 5, false),
+        ];
+        let memory = Input::memory(Bytes::from(input.clone()));
+        assert_eq!(all(Records::new(memory, Framing::Lines, true), 5), expected);
+
+        let file = file_with(&input);
+        let range = Input::file(file.path(), 0, input.len() as u64).unwrap();
+        let mut records = Records::new(range, Framing::Lines, true);
+        let mut found = vec![];
+        while let Some(chunk) = records.next_chunk(5).unwrap() {
+            found.extend(chunk.spans.iter().map(|s| (chunk.text(s).to_vec(), s.end, s.too_long)));
+        }
+        assert_eq!(found, expected);
+        let Input::File(range) = records.input else { unreachable!("opened as a file") };
+        assert!(range.buffer.len() < 2 * MAX_RECORD_BYTES + 4 * READ_BYTES, "{} bytes", range.buffer.len());
+    }
+
+    #[test]
+    fn given_records_around_the_limit_when_read_then_the_line_end_does_not_count() {
+        for (extra, too_long) in [(0, false), (1, true)] {
+            let line = vec![b'x'; MAX_RECORD_BYTES + extra];
+            for end in ["", "\n", "\r\n"] {
+                let input = [&line[..], end.as_bytes()].concat();
+                let file = file_with(&input);
+                let inputs =
+                    [Input::file(file.path(), 0, input.len() as u64).unwrap(), Input::memory(Bytes::from(input))];
+                for input in inputs {
+                    let found = all(Records::new(input, Framing::Lines, true), 5);
+                    assert_eq!((found.len(), found[0].2), (1, too_long), "{extra} more, end {end:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn given_a_file_that_is_gone_or_shorter_when_read_then_the_error_names_it() {
+        let gone = Input::file(Path::new("/nowhere/x.log"), 0, 1).unwrap_err().to_string();
+        assert!(gone.starts_with("/nowhere/x.log is gone"), "{gone}");
+
+        let file = file_with(b"ab\n");
+        let mut records = Records::new(Input::file(file.path(), 0, 8).unwrap(), Framing::Lines, true);
+        let shorter = records.next_chunk(10).unwrap_err().to_string();
+        assert!(
+            shorter.contains(&file.path().display().to_string()) && shorter.contains("5 bytes shorter"),
+            "{shorter}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn given_any_bytes_when_read_from_memory_or_a_range_in_any_chunks_then_records_are_the_same(
+            input in prop::collection::vec(prop::sample::select(&b"ab\"\n\r, "[..]), 0..200),
+            before in 0usize..10,
+            max in 1usize..9,
+            csv: bool,
+            keep_blank: bool,
+        ) {
+            let framing = if csv { Framing::Csv } else { Framing::Lines };
+            let whole = all(Records::new(Input::memory(Bytes::from(input.clone())), framing, keep_blank), 1000);
+            let bytes = [&vec![b'\n'; before][..], &input, b"after\n"].concat();
+            let file = file_with(&bytes);
+            let range = Input::file(file.path(), before as u64, (before + input.len()) as u64).unwrap();
+            let ranged = all(Records::new(range, framing, keep_blank), max);
+            prop_assert_eq!(&ranged, &whole);
+            if framing == Framing::Lines && keep_blank {
+                let mut naive: Vec<&[u8]> = input.split(|b| *b == b'\n').collect();
+                if naive.last().is_some_and(|last| last.is_empty()) { naive.pop(); }
+                let naive: Vec<_> = naive.iter().map(|l| l.strip_suffix(b"\r").unwrap_or(l).to_vec()).collect();
+                prop_assert_eq!(whole.iter().map(|r| r.0.clone()).collect::<Vec<_>>(), naive);
+            }
+        }
+    }
+}
