@@ -1,0 +1,64 @@
+//! One part of a batch: one file, made when its first row comes.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+
+use super::encode::Encoder;
+use crate::pipeline::FileFormat;
+use crate::sink::{PartWriter, Staged};
+
+/// Writes a part's file. A part without rows leaves none.
+pub(super) struct FilePart {
+    path: PathBuf,
+    format: FileFormat,
+    schema: SchemaRef,
+    encoder: Option<Encoder>,
+    rows: u64,
+}
+
+impl FilePart {
+    pub(super) fn new(path: PathBuf, format: FileFormat, schema: SchemaRef) -> Self {
+        Self { path, format, schema, encoder: None, rows: 0 }
+    }
+
+    fn append(&mut self, rows: &RecordBatch) -> Result<()> {
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            None => {
+                let file = File::create(&self.path)?;
+                self.encoder.insert(Encoder::new(file, self.format, &self.schema)?)
+            }
+        };
+        encoder.write(rows)
+    }
+
+    fn close(self) -> Result<u64> {
+        let Some(encoder) = self.encoder else { return Ok(0) };
+        let file = encoder.finish()?;
+        file.sync_all()?;
+        Ok(file.metadata()?.len())
+    }
+}
+
+#[async_trait]
+impl PartWriter for FilePart {
+    async fn write(&mut self, rows: RecordBatch) -> Result<()> {
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        self.append(&rows).with_context(|| format!("writing {}", self.path.display()))?;
+        self.rows += rows.num_rows() as u64;
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Staged> {
+        let (rows, path) = (self.rows, self.path.clone());
+        let bytes = self.close().with_context(|| format!("writing {}", path.display()))?;
+        Ok(Staged { rows, bytes })
+    }
+}
