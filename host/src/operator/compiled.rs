@@ -1,0 +1,157 @@
+//! Components made ready to be instantiated, and the cache of their compiled code.
+//!
+//! Compiled code is trusted by wasmtime as is, so it is only ever read from a private folder that this process's user
+//! wrote; what does not load is compiled again.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result, bail};
+use wasmtime::component::{Component, InstancePre};
+
+use super::digest::Digest;
+use super::engine::Engine;
+use super::inspect::World;
+use super::instance::{Host, linker};
+use super::registry::Registry;
+
+/// A component, compiled and linked.
+pub struct Compiled {
+    digest: Digest,
+    world: World,
+    engine: Engine,
+    pre: InstancePre<Host>,
+}
+
+impl Compiled {
+    /// The digest of the component's bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The world that it implements.
+    pub fn world(&self) -> World {
+        self.world
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(super) fn instance_pre(&self) -> &InstancePre<Host> {
+        &self.pre
+    }
+}
+
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Compiled({:?}, {})", self.digest, self.world)
+    }
+}
+
+/// Turns digests into compiled components; shared by all tasks of a host.
+#[derive(Debug)]
+pub struct Components {
+    engine: Engine,
+    registry: Registry,
+    cache: PathBuf,
+    loaded: Mutex<HashMap<Digest, Arc<Compiled>>>,
+}
+
+impl Components {
+    /// Serves the components of `registry`, keeping compiled code under the folder `cache`.
+    pub fn new(engine: Engine, registry: Registry, cache: &Path) -> Self {
+        let cache = cache.join(format!("{:016x}", engine.identity()));
+        Self { engine, registry, cache, loaded: Mutex::default() }
+    }
+
+    /// The registry that the components come from.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The engine that they run on.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The component with this digest; compiles it if it was not yet. Takes up to seconds: not for a reactor thread.
+    pub fn get(&self, digest: Digest) -> Result<Arc<Compiled>> {
+        if let Some(compiled) = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&digest) {
+            return Ok(compiled.clone());
+        }
+        let bytes = self.registry.bytes(digest)?;
+        let compiled = Arc::new(self.load(digest, &bytes)?);
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, compiled.clone());
+        Ok(compiled)
+    }
+
+    fn load(&self, digest: Digest, bytes: &[u8]) -> Result<Compiled> {
+        let world = super::inspect::inspect(bytes)?;
+        let component = match self.cached_component(digest) {
+            Some(component) => component,
+            None => self.compile(digest, bytes)?,
+        };
+        let pre = linker(&self.engine)
+            .and_then(|linker| linker.instantiate_pre(&component))
+            .map_err(anyhow::Error::from)
+            .with_context(|| format!("component {} cannot be linked", digest.short()))?;
+        Ok(Compiled { digest, world, engine: self.engine.clone(), pre })
+    }
+
+    fn cached_component(&self, digest: Digest) -> Option<Component> {
+        let path = self.cached(digest);
+        if !path.exists() || private_folder(&self.cache).is_err() {
+            return None;
+        }
+        // SAFETY: the file lies in a folder that only this user can write (mode 0700, checked when it is made), was
+        // written by `compile` below and put there whole by rename; nothing that a user hands to Weir ends up there.
+        let component = unsafe { Component::deserialize_file(self.engine.wasmtime(), &path) };
+        component
+            .inspect_err(
+                |e| tracing::debug!(path = %path.display(), error = %e, "compiled code does not load; compiling again"),
+            )
+            .ok()
+    }
+
+    fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<Component> {
+        let component = Component::from_binary(self.engine.wasmtime(), bytes)
+            .map_err(anyhow::Error::from)
+            .with_context(|| format!("component {} cannot be compiled", digest.short()))?;
+        // Without a cache everything works, only slower to start.
+        if let Err(error) = self.keep(digest, &component) {
+            tracing::warn!(error = %format!("{error:#}"), "compiled code is not cached");
+        }
+        Ok(component)
+    }
+
+    fn keep(&self, digest: Digest, component: &Component) -> Result<()> {
+        private_folder(&self.cache)?;
+        let code = component.serialize().map_err(anyhow::Error::from)?;
+        let file = tempfile::NamedTempFile::new_in(&self.cache)?;
+        fs::write(file.path(), code)?;
+        file.persist(self.cached(digest))?;
+        Ok(())
+    }
+
+    fn cached(&self, digest: Digest) -> PathBuf {
+        self.cache.join(format!("{}.cwasm", digest.hex()))
+    }
+}
+
+/// Makes the folder for this user alone, and refuses one that others can write to.
+fn private_folder(path: &Path) -> Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot make the folder {}", path.display()))?;
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o022 != 0 {
+        bail!("others can write to {} (mode {:o}); run `chmod go-w` on it", path.display(), mode & 0o777);
+    }
+    Ok(())
+}

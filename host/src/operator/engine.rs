@@ -1,0 +1,80 @@
+//! The one wasmtime engine of a host, and the settings that make a guest's result the same everywhere.
+//!
+//! The settings belong to the identity of a result: two hosts agree byte for byte only if [`Engine::identity`] agrees.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use anyhow::{Context, Result};
+use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+/// The stack of a guest, in bytes. Fixed, so that a recursion overflows at the same depth everywhere.
+const GUEST_STACK: usize = 512 << 10;
+
+/// How many component instances may live at once in a host: tasks, one for each operator and partition.
+const INSTANCES: u32 = 1000;
+
+/// Memory that a slot of the pool keeps between tasks instead of giving it back page by page.
+const KEEP_RESIDENT: usize = 64 << 20;
+
+/// A shared wasmtime engine with Weir's settings.
+#[derive(Clone)]
+pub struct Engine {
+    inner: wasmtime::Engine,
+}
+
+impl Engine {
+    /// Builds the engine.
+    pub fn new() -> Result<Self> {
+        let mut config = Config::new();
+        config
+            .cranelift_opt_level(OptLevel::Speed)
+            .compiler_inlining(wasmtime::Inlining::Yes)
+            // Deterministic results: one NaN, one meaning of relaxed SIMD, interruption by fuel alone.
+            .cranelift_nan_canonicalization(true)
+            .wasm_relaxed_simd(true)
+            .relaxed_simd_deterministic(true)
+            .consume_fuel(true)
+            .max_wasm_stack(GUEST_STACK)
+            .wasm_memory64(false)
+            .concurrency_support(false)
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+        let inner = wasmtime::Engine::new(&config).map_err(anyhow::Error::from).context(
+            "the WebAssembly engine could not start: it reserves a few TiB of address space (not memory); \
+             check `ulimit -v` and the container's limits",
+        )?;
+        Ok(Self { inner })
+    }
+
+    /// wasmtime's own handle.
+    pub fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.inner
+    }
+
+    /// Identifies engine version, settings and machine: compiled code is only valid, and results are only comparable
+    /// bit for bit, under the same identity.
+    pub fn identity(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.inner.precompile_compatibility_hash().hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Engine({:016x})", self.identity())
+    }
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(INSTANCES)
+        .total_core_instances(INSTANCES * 4)
+        .total_memories(INSTANCES)
+        .total_tables(INSTANCES * 4)
+        .max_core_instances_per_component(100)
+        .max_memory_size(4 << 30)
+        .table_elements(100_000)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .pagemap_scan(wasmtime::Enabled::Auto);
+    pool
+}

@@ -1,0 +1,341 @@
+//! A guest for one task: store, limits, fuel, captured log, and the verdict when a call goes wrong.
+
+use std::fmt;
+
+use wasmtime::component::{ComponentNamedList, ComponentType, Func, Instance, Lift, Linker, Lower, TypedFunc};
+use wasmtime::{ResourceLimiter, Store, Trap};
+
+use super::columns::WitField;
+use super::compiled::Compiled;
+use super::engine::Engine;
+use super::inspect::World;
+use crate::units::Size;
+
+/// The interface whose `log` a guest may call; the only import that there is.
+pub(super) const LOG_INTERFACE: &str = "weir:operator/log@0.1.0";
+
+/// Most bytes of log that a task keeps.
+const LOG_BOUND: usize = 64 << 10;
+
+/// What a component may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of an instance.
+    pub memory: Size,
+    /// Fuel of one call.
+    pub fuel: u64,
+    /// What one call may answer with.
+    pub output: Size,
+}
+
+/// Why a call gave no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallError {
+    /// The operator went wrong on what it was given; the same on every host, so the rows may be rejected for it.
+    Verdict(Verdict),
+    /// The operator said that it cannot go on: the job stops and shows the text.
+    Failure(String),
+    /// Something is wrong with this host, not with the operator or its rows.
+    Host(String),
+}
+
+/// How an operator went wrong. Shown to people as the reason of a rejected row.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Verdict {
+    /// An `unreachable`, a division by zero, an access out of bounds and so on; with what the guest logged as error.
+    #[error("trapped: {trap}{}", said(.message))]
+    Trap {
+        /// wasmtime's name of the trap.
+        trap: String,
+        /// The guest's last word, usually its panic message.
+        message: Option<String>,
+    },
+    /// The call used up its fuel.
+    #[error("used up its fuel of {limit} for one call; raise `limits.fuel` if so much work is meant")]
+    Fuel {
+        /// The limit.
+        limit: u64,
+    },
+    /// The call trapped after the guest was denied memory.
+    #[error("wanted more memory than its limit of {limit}; raise `limits.memory` if so much is meant")]
+    Memory {
+        /// The limit.
+        limit: Size,
+    },
+    /// Too deep a recursion.
+    #[error("overflowed its stack of 512 KiB; look for a recursion that does not end")]
+    Stack,
+    /// The answer is larger than allowed.
+    #[error("answered with more than its limit of {limit}; raise `limits.output` if so much is meant")]
+    Output {
+        /// The limit.
+        limit: Size,
+    },
+    /// The answer breaks the interface's rules.
+    #[error("broke the operator interface: {0}")]
+    Contract(String),
+}
+
+fn said(message: &Option<String>) -> String {
+    message.as_ref().map(|m| format!("; the operator said: {m}")).unwrap_or_default()
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Verdict(verdict) => verdict.fmt(f),
+            Self::Failure(text) => write!(f, "gave up: {text}"),
+            Self::Host(text) => write!(f, "could not be run by this host: {text}"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl From<Verdict> for CallError {
+    fn from(verdict: Verdict) -> Self {
+        Self::Verdict(verdict)
+    }
+}
+
+pub(super) fn contract(text: impl Into<String>) -> CallError {
+    Verdict::Contract(text.into()).into()
+}
+
+/// What an operator said when it gave up.
+pub(super) fn failure(text: String) -> CallError {
+    CallError::Failure(bounded(text))
+}
+
+/// How much a guest's log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub enum LogLevel {
+    /// For the operator's author.
+    #[component(name = "debug")]
+    Debug,
+    /// Worth knowing.
+    #[component(name = "info")]
+    Info,
+    /// Worth a look.
+    #[component(name = "warn")]
+    Warn,
+    /// Something is wrong.
+    #[component(name = "error")]
+    Error,
+}
+
+/// What an operator used. Fuel is the same wherever and whenever the same task runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Fuel consumed by all calls.
+    pub fuel: u64,
+    /// The largest linear memory of any instance, in bytes.
+    pub peak_memory: u64,
+    /// Calls made.
+    pub calls: u64,
+}
+
+impl Usage {
+    /// Adds another task's usage.
+    pub fn add(&mut self, other: Usage) {
+        self.fuel += other.fuel;
+        self.peak_memory = self.peak_memory.max(other.peak_memory);
+        self.calls += other.calls;
+    }
+}
+
+/// Most bytes that are kept of a text of a guest's: a reason, a failure, a panic message.
+const SHOWN: usize = 1024;
+
+/// A guest's text, cut to what a person can read.
+pub(super) fn bounded(mut text: String) -> String {
+    if text.len() > SHOWN {
+        let end = (0..=SHOWN).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// The host's side of one instance.
+pub(super) struct Host {
+    memory_limit: usize,
+    memory: usize,
+    peak_memory: usize,
+    denied: bool,
+    log: Vec<(LogLevel, String)>,
+    log_bytes: usize,
+}
+
+impl Host {
+    fn log(&mut self, level: LogLevel, message: String) {
+        if self.log_bytes > LOG_BOUND {
+            return;
+        }
+        self.log_bytes += message.len();
+        if self.log_bytes > LOG_BOUND {
+            self.log.push((LogLevel::Warn, format!("the log is cut here, at {}", Size(LOG_BOUND as u64))));
+        } else {
+            self.log.push((level, message));
+        }
+    }
+}
+
+impl ResourceLimiter for Host {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        // A component may have several memories; the limit is on their sum.
+        let total = self.memory - current.min(self.memory) + desired;
+        if total > self.memory_limit {
+            self.denied = true;
+            return Ok(false);
+        }
+        self.memory = total;
+        self.peak_memory = self.peak_memory.max(total);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(true)
+    }
+}
+
+/// A linker that offers `log` and nothing else.
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
+    let mut linker = Linker::new(engine.wasmtime());
+    linker.instance(LOG_INTERFACE)?.func_wrap(
+        "log",
+        |mut store: wasmtime::StoreContextMut<'_, Host>, (level, message): (LogLevel, String)| {
+            store.data_mut().log(level, message);
+            Ok(())
+        },
+    )?;
+    Ok(linker)
+}
+
+/// A function that an instance exports.
+#[derive(Clone, Copy)]
+pub(super) struct Export(Func);
+
+/// One instance of a component, with its store.
+pub(super) struct Guest {
+    store: Store<Host>,
+    instance: Instance,
+    limits: Limits,
+    used: Usage,
+}
+
+impl Guest {
+    /// Instantiates the component afresh.
+    pub(super) fn new(compiled: &Compiled, limits: Limits) -> Result<Self, CallError> {
+        let host = Host {
+            memory_limit: usize::try_from(limits.memory.0).unwrap_or(usize::MAX),
+            memory: 0,
+            peak_memory: 0,
+            denied: false,
+            log: Vec::new(),
+            log_bytes: 0,
+        };
+        let mut store = Store::new(compiled.engine().wasmtime(), host);
+        store.limiter(|host| host);
+        store.set_hostcall_fuel(usize::try_from(limits.output.0).unwrap_or(usize::MAX));
+        store.set_fuel(limits.fuel).map_err(|e| CallError::Host(format!("{e:#}")))?;
+        let instance = match compiled.instance_pre().instantiate(&mut store) {
+            Ok(instance) => instance,
+            Err(error) => return Err(diagnose(store.data_mut(), limits, &error)),
+        };
+        let mut guest = Self { store, instance, limits, used: Usage::default() };
+        guest.account()?;
+        Ok(guest)
+    }
+
+    /// Finds a function of an exported interface.
+    pub(super) fn export(&mut self, interface: &str, name: &str) -> Result<Export, CallError> {
+        let missing = || contract(format!("`{interface}` has no function `{name}`"));
+        let outer = self.instance.get_export_index(&mut self.store, None, interface).ok_or_else(missing)?;
+        let inner = self.instance.get_export_index(&mut self.store, Some(&outer), name).ok_or_else(missing)?;
+        self.instance.get_func(&mut self.store, inner).map(Export).ok_or_else(missing)
+    }
+
+    /// The function under the type that the interface gives it. Borrowing parameters have a type for each borrow, so
+    /// this is done for each call.
+    pub(super) fn typed<P, R>(&self, export: Export) -> Result<TypedFunc<P, R>, CallError>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        export.0.typed(&self.store).map_err(|e| contract(format!("a function has another type: {e:#}")))
+    }
+
+    /// Calls with full fuel. After an error the instance must not be called again.
+    pub(super) fn call<P, R>(&mut self, function: TypedFunc<P, R>, params: P) -> Result<R, CallError>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        self.store.set_fuel(self.limits.fuel).map_err(|e| CallError::Host(format!("{e:#}")))?;
+        let result = function.call(&mut self.store, params);
+        self.used.calls += 1;
+        self.account()?;
+        result.map_err(|error| diagnose(self.store.data_mut(), self.limits, &error))
+    }
+
+    fn account(&mut self) -> Result<(), CallError> {
+        let left = self.store.get_fuel().map_err(|e| CallError::Host(format!("{e:#}")))?;
+        self.used.fuel += self.limits.fuel.saturating_sub(left);
+        self.used.peak_memory = self.store.data().peak_memory as u64;
+        Ok(())
+    }
+
+    /// What the instance has used so far.
+    pub(super) fn used(&self) -> Usage {
+        self.used
+    }
+
+    /// Takes the log lines since the last time.
+    pub(super) fn take_log(&mut self) -> Vec<(LogLevel, String)> {
+        std::mem::take(&mut self.store.data_mut().log)
+    }
+}
+
+type Configure<Shape> = TypedFunc<(String, Vec<WitField>), (Result<Shape, String>,)>;
+
+/// A fresh instance, configured, and the shape that it answered with.
+pub(super) fn configured<Shape: Lift + Send + Sync + 'static>(
+    compiled: &Compiled,
+    world: World,
+    limits: Limits,
+    config: &str,
+    input: &[WitField],
+) -> Result<(Guest, Shape), CallError> {
+    let mut guest = Guest::new(compiled, limits)?;
+    let configure = guest.export(&world.interface(), "configure")?;
+    let configure: Configure<Shape> = guest.typed(configure)?;
+    let (answer,) = guest.call(configure, (config.to_owned(), input.to_vec()))?;
+    Ok((guest, answer.map_err(failure)?))
+}
+
+/// Says what a wasmtime error means. The text must be the same on every host: no addresses, no backtrace.
+fn diagnose(host: &mut Host, limits: Limits, error: &wasmtime::Error) -> CallError {
+    let trap = error.downcast_ref::<Trap>().copied();
+    match trap {
+        Some(Trap::OutOfFuel) => return Verdict::Fuel { limit: limits.fuel }.into(),
+        Some(Trap::StackOverflow) => return Verdict::Stack.into(),
+        _ if host.denied => return Verdict::Memory { limit: limits.memory }.into(),
+        _ => {}
+    }
+    let message = host.log.iter().rev().find(|(level, _)| *level == LogLevel::Error).map(|(_, m)| bounded(m.clone()));
+    if let Some(trap) = trap {
+        return Verdict::Trap { trap: trap.to_string(), message }.into();
+    }
+    let text = error.root_cause().to_string();
+    if text.contains("fuel allocated for hostcalls") {
+        return Verdict::Output { limit: limits.output }.into();
+    }
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return CallError::Host(format!("{text}; too many tasks at once: lower `partitions`"));
+    }
+    // What is left comes from reading the answer: pointers out of memory, invalid discriminants, and their like.
+    contract(text)
+}
