@@ -1,0 +1,155 @@
+//! Accumulators to results after the shuffle: all accumulators of a key are here, in canonical order; they are merged
+//! and finished.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::error::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use super::group::{Grouper, calls, rebased};
+use super::node::{Node, Task};
+use super::rooms::{BatchRoom, ComponentCall, execution};
+use super::segment::{attach, detach, with_segment};
+use crate::operator::{AggregateRunner, Folded, Reject};
+use crate::rows::{Columns, concat as concat_rows, of_columns, take as take_rows};
+
+/// Merges the accumulators of each key and finishes them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinalAggregate {
+    /// The component.
+    pub call: ComponentCall,
+    /// The key's columns.
+    pub key: Columns,
+    /// The columns of an accumulator.
+    pub accumulator: Columns,
+    /// The columns of a result, without the key.
+    pub output: Columns,
+}
+
+impl Node for FinalAggregate {
+    fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef> {
+        let fields = [self.key.schema(), self.output.schema()].map(|s| s.fields().iter().cloned().collect::<Vec<_>>());
+        Ok(with_segment(&Schema::new(fields.concat())))
+    }
+
+    fn partitions(&self, inputs: &[usize]) -> usize {
+        inputs[0]
+    }
+
+    fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream> {
+        let (rooms, batch, input) = (task.rooms()?, task.batch()?, task.input_stream()?);
+        let (node, schema, partials) = (self.clone(), task.schema.clone(), task.input()?.schema());
+        let rows = async move {
+            let batches: Vec<RecordBatch> = input.try_collect().await?;
+            if batches.is_empty() {
+                return Ok(None);
+            }
+            let pool = rooms.pool.clone();
+            let work = move || {
+                let runner = AggregateRunner::new(rooms.operators.aggregate(&node.call).map_err(execution)?);
+                Worker { node, runner, batch }.run(&schema, &concat_rows(&partials, &batches)?).map(Some)
+            };
+            pool.run(work).await?
+        };
+        let rows = stream::once(rows).try_filter_map(|rows: Option<RecordBatch>| std::future::ready(Ok(rows)));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))
+    }
+}
+
+struct Worker {
+    node: FinalAggregate,
+    runner: AggregateRunner,
+    batch: Arc<BatchRoom>,
+}
+
+/// Keys with a row each: accumulators, or results.
+struct Keyed {
+    keys: RecordBatch,
+    segments: UInt32Array,
+    rows: RecordBatch,
+}
+
+impl Worker {
+    fn run(mut self, schema: &SchemaRef, partials: &RecordBatch) -> Result<RecordBatch> {
+        let (partials, segments) = detach(partials)?;
+        let merged = self.merge(&partials, &segments)?;
+        let finished = self.finish(merged)?;
+        self.batch.report().count(&self.node.call.operator, 0, finished.rows.num_rows() as u64, 0);
+        self.batch.meter(&self.node.call, &self.runner.into_meter());
+        let columns = [finished.keys.columns(), finished.rows.columns()].concat();
+        let rows = of_columns(super::segment::without_segment(schema), columns, finished.keys.num_rows())?;
+        attach(rows, finished.segments)
+    }
+
+    fn merge(&mut self, partials: &RecordBatch, segments: &UInt32Array) -> Result<Keyed> {
+        let key = self.node.key.schema();
+        let columns = key.fields().len();
+        let mut grouper = Grouper::new(key)?;
+        grouper.add(&partials.columns()[..columns], partials.num_rows())?;
+        let grouping = grouper.finish()?;
+        let bounds = grouping.bounds();
+        let order = grouping.order(&bounds);
+        let accumulator = Arc::new(self.node.accumulator.schema());
+        let accumulators =
+            of_columns(accumulator.clone(), partials.columns()[columns..].to_vec(), partials.num_rows())?;
+        let sorted = take_rows(&accumulators, &order)?;
+        // A key is in one segment, its key group: the first of its rows tells.
+        let firsts: UInt32Array = bounds[..bounds.len() - 1].iter().map(|&b| order.value(b as usize)).collect();
+        let segments = take(segments, &firsts, None)?;
+        let segments = UInt32Array::from(segments.to_data());
+        let keyed = Keyed { keys: grouping.keys, segments, rows: sorted };
+        if keyed.keys.num_rows() == partials.num_rows() {
+            // Every key has one accumulator: nothing to merge.
+            return Ok(keyed);
+        }
+        let mut folds = Vec::new();
+        for units in calls(&bounds, self.node.call.chunk_rows) {
+            let first = bounds[units.start];
+            let rows = keyed.rows.slice(first as usize, (bounds[units.end] - first) as usize);
+            let folded = self.runner.merge(&rebased(&bounds, &units), &rows).map_err(|e| self.node.call.error(&e))?;
+            folds.push((units.start, folded));
+        }
+        self.survivors(&keyed, folds, &accumulator)
+    }
+
+    fn finish(&mut self, merged: Keyed) -> Result<Keyed> {
+        let size = self.node.call.chunk_rows.max(1);
+        let mut folds = Vec::new();
+        for start in (0..merged.rows.num_rows()).step_by(size) {
+            let rows = merged.rows.slice(start, size.min(merged.rows.num_rows() - start));
+            folds.push((start, self.runner.finish(&rows).map_err(|e| self.node.call.error(&e))?));
+        }
+        self.survivors(&merged, folds, &Arc::new(self.node.output.schema()))
+    }
+
+    /// Puts the answers together again, without the keys on which the operator went wrong.
+    fn survivors(&self, keyed: &Keyed, folds: Vec<(usize, Folded)>, schema: &SchemaRef) -> Result<Keyed> {
+        let (mut rows, mut left, mut rejects) = (Vec::new(), Vec::new(), Vec::new());
+        for (start, folded) in folds {
+            left.extend(folded.groups.iter().map(|g| (start + g) as u32));
+            rejects.extend(folded.rejects.into_iter().map(|r| Reject { row: start + r.row, ..r }));
+            rows.push(folded.rows);
+        }
+        self.batch.report().count(&self.node.call.operator, 0, 0, rejects.len() as u64);
+        self.batch.reject(&self.node.call, &keyed.keys, &rejects, |row| {
+            let segment = keyed.segments.value(row);
+            // Counted within the segment: what comes before it in this partition depends on the partitioning.
+            let first = keyed.segments.values().partition_point(|&s| s < segment);
+            (segment, (row - first) as u64)
+        })?;
+        let rows = concat_rows(schema, &rows)?;
+        if left.len() == keyed.keys.num_rows() {
+            return Ok(Keyed { keys: keyed.keys.clone(), segments: keyed.segments.clone(), rows });
+        }
+        let left = UInt32Array::from(left);
+        let segments = UInt32Array::from(take(&keyed.segments, &left, None)?.to_data());
+        Ok(Keyed { keys: take_rows(&keyed.keys, &left)?, segments, rows })
+    }
+}

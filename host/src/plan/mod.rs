@@ -1,0 +1,52 @@
+//! The nodes of a batch's plan that DataFusion does not have, and what they share.
+//!
+//! A batch is a DataFusion plan: `execute(partition)` is `RDD.compute(split)`, and the plan is its own lineage. Our
+//! nodes are [`Stage`]s under one [`StageExec`]. A stage names its data by reference (block, digest, sink name) and finds
+//! stores in the task's [`Rooms`], so that it can be written down ([`Codec`]) and run by another process.
+//!
+//! Between our nodes every row carries its place in the canonical order: see [`segment`].
+
+mod adopt;
+mod codec;
+mod final_aggregate;
+mod gather;
+mod group;
+mod hole;
+mod key_group;
+mod merge;
+mod node;
+mod offload;
+mod partial_aggregate;
+mod persist;
+mod rechunk;
+mod report;
+mod rooms;
+mod scan;
+mod scatter;
+pub mod segment;
+mod shift;
+#[cfg(test)]
+mod tests;
+mod text_groups;
+mod transform;
+mod write;
+
+pub use adopt::{Adopt, adopted_schema};
+pub use codec::Codec;
+pub use final_aggregate::FinalAggregate;
+pub use gather::Gather;
+pub use hole::{Hole, fill};
+pub use key_group::KEY_GROUPS;
+pub use merge::{Merge, Order};
+pub use node::{Stage, StageExec};
+pub use offload::Pool;
+pub use partial_aggregate::PartialAggregate;
+pub use persist::Persist;
+pub use rechunk::{QUERY_ROWS, Rechunk};
+pub use report::{OperatorMeter, Rejected, Report};
+pub use rooms::{BatchRoom, ComponentCall, Operators, Rooms};
+pub use scan::Scan;
+pub use scatter::Scatter;
+pub use shift::Shift;
+pub use transform::Transform;
+pub use write::Write;

@@ -1,0 +1,219 @@
+//! One execution plan node for all our stages: what DataFusion asks of a node is answered here, once.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PhysicalExpr, PlanProperties,
+};
+use serde::{Deserialize, Serialize};
+
+use super::rooms::{BatchRoom, Rooms};
+use super::{
+    Adopt, FinalAggregate, Gather, Merge, PartialAggregate, Persist, Rechunk, Scan, Scatter, Shift, Transform, Write,
+};
+
+/// What one of our nodes does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Stage {
+    /// Blocks to rows.
+    Scan(Scan),
+    /// Rows through a component.
+    Transform(Transform),
+    /// Rows to accumulators, segment by segment.
+    PartialAggregate(PartialAggregate),
+    /// Rows made ready for a shuffle by key.
+    Scatter(Scatter),
+    /// Rows put back in order after a shuffle.
+    Gather(Gather),
+    /// Accumulators to results.
+    FinalAggregate(FinalAggregate),
+    /// Segments renumbered, for a union.
+    Shift(Shift),
+    /// Partitions to one, in order.
+    Merge(Merge),
+    /// Rows in batches of one size, for a query.
+    Rechunk(Rechunk),
+    /// Rows from SQL made a stream.
+    Adopt(Adopt),
+    /// Rows computed once for several readers.
+    Persist(Persist),
+    /// Rows into a sink's staging.
+    Write(Write),
+}
+
+/// What a stage has to say about itself.
+pub(super) trait Node: fmt::Debug {
+    /// The columns of its output.
+    fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef>;
+
+    /// How many partitions it has.
+    fn partitions(&self, inputs: &[usize]) -> usize;
+
+    /// Starts one partition.
+    fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream>;
+}
+
+/// One partition of a stage, about to run.
+pub(super) struct Task<'a> {
+    pub(super) partition: usize,
+    pub(super) schema: SchemaRef,
+    inputs: &'a [Arc<dyn ExecutionPlan>],
+    context: Arc<TaskContext>,
+}
+
+impl Task<'_> {
+    /// The stores of this process.
+    pub(super) fn rooms(&self) -> Result<Arc<Rooms>> {
+        self.context.session_config().get_extension().ok_or_else(|| missing("Rooms"))
+    }
+
+    /// What the batch's tasks share.
+    pub(super) fn batch(&self) -> Result<Arc<BatchRoom>> {
+        self.context.session_config().get_extension().ok_or_else(|| missing("BatchRoom"))
+    }
+
+    /// What DataFusion hands to a task.
+    pub(super) fn context(&self) -> Arc<TaskContext> {
+        self.context.clone()
+    }
+
+    /// The only input.
+    pub(super) fn input(&self) -> Result<&Arc<dyn ExecutionPlan>> {
+        self.inputs.first().ok_or_else(|| missing("an input"))
+    }
+
+    /// The same partition of the only input.
+    pub(super) fn input_stream(&self) -> Result<SendableRecordBatchStream> {
+        self.input()?.execute(self.partition, self.context.clone())
+    }
+
+    /// Every partition of the only input.
+    pub(super) fn input_streams(&self) -> Result<Vec<SendableRecordBatchStream>> {
+        let input = self.input()?;
+        (0..input.output_partitioning().partition_count()).map(|p| input.execute(p, self.context.clone())).collect()
+    }
+}
+
+fn missing(what: &str) -> DataFusionError {
+    DataFusionError::Internal(format!("a task of Weir's was started without {what}"))
+}
+
+impl Stage {
+    pub(super) fn node(&self) -> &dyn Node {
+        match self {
+            Self::Scan(node) => node,
+            Self::Transform(node) => node,
+            Self::PartialAggregate(node) => node,
+            Self::Scatter(node) => node,
+            Self::Gather(node) => node,
+            Self::FinalAggregate(node) => node,
+            Self::Shift(node) => node,
+            Self::Merge(node) => node,
+            Self::Rechunk(node) => node,
+            Self::Adopt(node) => node,
+            Self::Persist(node) => node,
+            Self::Write(node) => node,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Scan(_) => "BlockScan",
+            Self::Transform(_) => "WasmTransform",
+            Self::PartialAggregate(_) => "WasmPartialAggregate",
+            Self::Scatter(_) => "Scatter",
+            Self::Gather(_) => "Gather",
+            Self::FinalAggregate(_) => "WasmFinalAggregate",
+            Self::Shift(_) => "Shift",
+            Self::Merge(_) => "Merge",
+            Self::Rechunk(_) => "Rechunk",
+            Self::Adopt(_) => "Adopt",
+            Self::Persist(_) => "Persist",
+            Self::Write(_) => "SinkWrite",
+        }
+    }
+
+    /// Makes a plan node of it.
+    pub fn over(self, inputs: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(StageExec::new(self, inputs)?))
+    }
+}
+
+/// A [`Stage`] as a DataFusion plan node.
+#[derive(Debug)]
+pub struct StageExec {
+    stage: Stage,
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    properties: Arc<PlanProperties>,
+}
+
+impl StageExec {
+    /// Puts a stage over its inputs.
+    pub fn new(stage: Stage, inputs: Vec<Arc<dyn ExecutionPlan>>) -> Result<Self> {
+        let schemas: Vec<SchemaRef> = inputs.iter().map(|i| i.schema()).collect();
+        let partitions: Vec<usize> = inputs.iter().map(|i| i.output_partitioning().partition_count()).collect();
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(stage.node().schema(&schemas)?),
+            Partitioning::UnknownPartitioning(stage.node().partitions(&partitions)),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Ok(Self { stage, inputs, properties: Arc::new(properties) })
+    }
+
+    /// What it does.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+}
+
+impl DisplayAs for StageExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}Exec: {:?}", self.stage.name(), self.stage.node())
+    }
+}
+
+impl ExecutionPlan for StageExec {
+    fn name(&self) -> &str {
+        self.stage.name()
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![false; self.inputs.len()]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.inputs.len()]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.inputs.iter().collect()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self::new(self.stage.clone(), children)?))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let schema = self.properties.equivalence_properties().schema().clone();
+        self.stage.node().run(Task { partition, schema, inputs: &self.inputs, context })
+    }
+}

@@ -1,0 +1,224 @@
+//! Rows to accumulators before the shuffle (map-side combine).
+//!
+//! Rows are folded segment by segment, never across segments, and a key's rows of a segment are folded in one call, or
+//! in runs of a fixed length where there are very many. So the tree in which rows are folded depends on the segments
+//! alone: not on partitions, threads or the size of a call. Floating-point sums come out the same.
+
+use std::sync::Arc;
+
+use arrow::array::UInt32Array;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use super::group::{Grouper, calls, rebased};
+use super::node::{Node, Task};
+use super::rooms::{BatchRoom, ComponentCall, execution};
+use super::segment::{attach_constant, detach, runs, with_segment};
+use crate::operator::{Aggregate, AggregateRunner};
+use crate::rows::{Columns, concat as concat_rows, of_columns, take as take_rows};
+
+/// Most rows of a key that one accumulator is made from at first.
+const RUN: u32 = 65_536;
+
+/// Folds rows to one accumulator for each key of each segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartialAggregate {
+    /// The component.
+    pub call: ComponentCall,
+    /// Indices of the key's columns in the input.
+    pub key: Vec<usize>,
+    /// The columns of an accumulator.
+    pub accumulator: Columns,
+}
+
+impl PartialAggregate {
+    fn key_schema(&self) -> Result<Schema> {
+        Ok(self.call.input.schema().project(&self.key)?)
+    }
+}
+
+/// The columns of a row under way between the two halves of an aggregate: `__key_0`, … and the accumulator's, renamed
+/// so that they cannot collide.
+pub(super) fn partial_schema(key: &Schema, accumulator: &Schema) -> Schema {
+    let rename = |prefix: &'static str, schema: &Schema| {
+        let fields = schema.fields().iter().enumerate();
+        fields.map(move |(i, f)| f.as_ref().clone().with_name(format!("{prefix}{i}"))).collect::<Vec<_>>()
+    };
+    Schema::new([rename("__key_", key), rename("__acc_", accumulator)].concat())
+}
+
+impl Node for PartialAggregate {
+    fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef> {
+        Ok(with_segment(&partial_schema(&self.key_schema()?, &self.accumulator.schema())))
+    }
+
+    fn partitions(&self, inputs: &[usize]) -> usize {
+        inputs[0]
+    }
+
+    fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream> {
+        let (rooms, batch, input) = (task.rooms()?, task.batch()?, task.input_stream()?);
+        let node = self.clone();
+        let partial = Arc::new(partial_schema(&self.key_schema()?, &self.accumulator.schema()));
+        let start = async move {
+            let (rooms2, call) = (rooms.clone(), node.call.clone());
+            let aggregate = rooms.pool.run(move || rooms2.operators.aggregate(&call)).await?.map_err(execution)?;
+            let runner = AggregateRunner::new(aggregate.clone());
+            let worker = Worker { node, aggregate, runner, batch, partial, segment: None, rows: Vec::new() };
+            Ok::<_, DataFusionError>(fold_all(worker, input, rooms.pool.clone()))
+        };
+        let rows = stream::once(start).try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))
+    }
+}
+
+fn fold_all(
+    worker: Worker,
+    input: SendableRecordBatchStream,
+    pool: super::Pool,
+) -> impl futures::Stream<Item = Result<RecordBatch>> + Send {
+    stream::try_unfold((Some(worker), input), move |(worker, mut input)| {
+        let pool = pool.clone();
+        async move {
+            let Some(mut worker) = worker else { return Ok::<_, DataFusionError>(None) };
+            let next = input.next().await.transpose()?;
+            let last = next.is_none();
+            let work = move || {
+                let folded = match next {
+                    Some(batch) => worker.take(&batch),
+                    None => worker.flush().map(|rows| rows.into_iter().collect()),
+                };
+                if last {
+                    worker.finish();
+                    return (None, folded);
+                }
+                (Some(worker), folded)
+            };
+            let (worker, folded) = pool.run(work).await?;
+            Ok(Some((folded?, (worker, input))))
+        }
+    })
+    .map_ok(|rows: Vec<RecordBatch>| stream::iter(rows.into_iter().map(Ok)))
+    .try_flatten()
+}
+
+struct Worker {
+    node: PartialAggregate,
+    aggregate: Arc<Aggregate>,
+    runner: AggregateRunner,
+    batch: Arc<BatchRoom>,
+    partial: SchemaRef,
+    /// The segment whose rows are being collected.
+    segment: Option<u32>,
+    rows: Vec<RecordBatch>,
+}
+
+impl Worker {
+    /// Collects rows; folds each segment that is complete.
+    fn take(&mut self, batch: &RecordBatch) -> Result<Vec<RecordBatch>> {
+        let (rows, segments) = detach(batch)?;
+        let mut out = Vec::new();
+        for (segment, run) in runs(&segments) {
+            if self.segment != Some(segment) {
+                out.extend(self.flush()?);
+                self.segment = Some(segment);
+            }
+            self.rows.push(rows.slice(run.start, run.len()));
+        }
+        Ok(out)
+    }
+
+    /// Folds the rows collected.
+    fn flush(&mut self) -> Result<Option<RecordBatch>> {
+        let rows = std::mem::take(&mut self.rows);
+        match self.segment.take() {
+            Some(segment) => self.fold(segment, &rows),
+            None => Ok(None),
+        }
+    }
+
+    fn fold(&mut self, segment: u32, batches: &[RecordBatch]) -> Result<Option<RecordBatch>> {
+        let mut grouper = Grouper::new(self.node.key_schema()?)?;
+        let mut count = 0;
+        for batch in batches {
+            let keys: Vec<_> = self.node.key.iter().map(|&i| batch.column(i).clone()).collect();
+            grouper.add(&keys, batch.num_rows())?;
+            count += batch.num_rows();
+        }
+        let grouping = grouper.finish()?;
+        let group_bounds = grouping.bounds();
+        let (bounds, group_of) = units(&group_bounds);
+        let order = std::cell::OnceCell::new();
+        let order = || order.get_or_init(|| grouping.order(&group_bounds));
+        let reads = self.aggregate.reads();
+        let sorted = if reads.is_empty() {
+            of_columns(Arc::new(Schema::empty()), vec![], count)?
+        } else {
+            let parts = batches.iter().map(|b| b.project(reads)).collect::<Result<Vec<_>, _>>()?;
+            take_rows(&concat_rows(parts[0].schema_ref(), &parts)?, order())?
+        };
+
+        let call = &self.node.call;
+        let mut accumulators = Vec::new();
+        let mut survivors = Vec::new();
+        let mut rejected = 0;
+        let mut rows_of_segment = None;
+        // Without columns a call's size is that of its groups alone.
+        let sizes: Vec<u32> = if reads.is_empty() { (0..bounds.len() as u32).collect() } else { bounds.clone() };
+        for units in calls(&sizes, call.chunk_rows) {
+            let first = bounds[units.start];
+            let rows = sorted.slice(first as usize, (bounds[units.end] - first) as usize);
+            let folded = self.runner.create(&rebased(&bounds, &units), &rows).map_err(|e| call.error(&e))?;
+            survivors.extend(folded.groups.iter().map(|&unit| group_of[units.start + unit]));
+            accumulators.push(folded.rows);
+            if !folded.rejects.is_empty() {
+                rejected += folded.rejects.len();
+                let all = match rows_of_segment.take() {
+                    Some(all) => all,
+                    None => concat_rows(batches[0].schema_ref(), batches)?,
+                };
+                let mut rejects = folded.rejects;
+                for reject in &mut rejects {
+                    reject.row = order().value(first as usize + reject.row) as usize;
+                }
+                rejects.sort_by_key(|r| r.row);
+                self.batch.reject(call, &all, &rejects, |row| (segment, row as u64))?;
+                rows_of_segment = Some(all);
+            }
+        }
+        self.batch.report().count(&call.operator, count as u64, 0, rejected as u64);
+        if survivors.is_empty() {
+            return Ok(None);
+        }
+        let keys = take_rows(&grouping.keys, &UInt32Array::from(survivors))?;
+        let accumulators = concat_rows(&Arc::new(self.node.accumulator.schema()), &accumulators)?;
+        let columns = [keys.columns(), accumulators.columns()].concat();
+        let rows = of_columns(self.partial.clone(), columns, keys.num_rows())?;
+        attach_constant(rows, segment).map(Some)
+    }
+
+    fn finish(self) {
+        self.batch.meter(&self.node.call, &self.runner.into_meter());
+    }
+}
+
+/// Cuts groups into runs of at most [`RUN`] rows: their bounds, and each run's group.
+fn units(group_bounds: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    let mut bounds = vec![0];
+    let mut group_of = Vec::new();
+    for (group, range) in group_bounds.windows(2).enumerate() {
+        let mut at = range[0];
+        while at < range[1] {
+            at = (at + RUN).min(range[1]);
+            bounds.push(at);
+            group_of.push(group as u32);
+        }
+    }
+    (bounds, group_of)
+}

@@ -1,0 +1,143 @@
+//! What a batch's tasks tell the driver beside their rows: rows rejected, and what operators used.
+
+use std::collections::BTreeMap;
+
+use arrow::json::writer::{LineDelimited, WriterBuilder};
+use arrow::record_batch::RecordBatch;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::operator::{Digest, LogLevel, LogLine, Meter, Usage};
+
+/// A row that an operator, or a source's format, did not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    /// The operator or source.
+    pub operator: String,
+    /// The component's name; none for a source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+    /// The component's digest; none for a source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// Why.
+    pub reason: String,
+    /// The segment of the operator's input that the row is in.
+    pub segment: u32,
+    /// Its place in that segment.
+    pub position: u64,
+    /// The row as a JSON object, or the raw record of a source.
+    pub row: serde_json::Value,
+}
+
+/// What one operator did in a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorMeter {
+    /// Rows in.
+    pub rows_in: u64,
+    /// Rows out.
+    pub rows_out: u64,
+    /// Rows rejected, whatever became of them.
+    pub rejected: u64,
+    /// Fuel consumed; none for what is not a component.
+    pub fuel: u64,
+    /// The largest linear memory of any instance, in bytes.
+    pub peak_memory: u64,
+    /// Calls made.
+    pub calls: u64,
+}
+
+impl OperatorMeter {
+    /// Adds another meter of the same operator.
+    pub fn add(&mut self, other: &Self) {
+        self.rows_in += other.rows_in;
+        self.rows_out += other.rows_out;
+        self.rejected += other.rejected;
+        self.fuel += other.fuel;
+        self.calls += other.calls;
+        self.peak_memory = self.peak_memory.max(other.peak_memory);
+    }
+}
+
+/// Everything that a batch's tasks reported.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Rows to be kept as dead letters.
+    pub dead_letters: Vec<Rejected>,
+    /// By operator or source.
+    pub meters: BTreeMap<String, OperatorMeter>,
+}
+
+impl Report {
+    /// Counts rows of an operator or source.
+    pub(super) fn count(&mut self, operator: &str, rows_in: u64, rows_out: u64, rejected: u64) {
+        let meter = self.meter(operator);
+        meter.rows_in += rows_in;
+        meter.rows_out += rows_out;
+        meter.rejected += rejected;
+    }
+
+    /// Adds what a component used.
+    pub(super) fn used(&mut self, operator: &str, used: Usage) {
+        let meter = self.meter(operator);
+        meter.fuel += used.fuel;
+        meter.calls += used.calls;
+        meter.peak_memory = meter.peak_memory.max(used.peak_memory);
+    }
+
+    fn meter(&mut self, operator: &str) -> &mut OperatorMeter {
+        if !self.meters.contains_key(operator) {
+            self.meters.insert(operator.to_owned(), OperatorMeter::default());
+        }
+        self.meters.entry(operator.to_owned()).or_default()
+    }
+
+    /// Puts the dead letters in an order that does not depend on which task came first.
+    pub fn in_order(mut self) -> Self {
+        self.dead_letters.sort_by(|a, b| {
+            (&a.operator, a.segment, a.position, &a.reason).cmp(&(&b.operator, b.segment, b.position, &b.reason))
+        });
+        self
+    }
+}
+
+/// Passes an operator's log on to the host's. What it said again and again, as it does when poison rows are looked
+/// for, is passed on once.
+pub(super) fn trace_log(operator: &str, meter: &Meter) {
+    let mut times: IndexMap<&LogLine, u64> = IndexMap::new();
+    for line in &meter.log {
+        *times.entry(line).or_default() += 1;
+    }
+    for ((level, message), times) in times {
+        match level {
+            LogLevel::Debug => tracing::debug!(operator, times, "{message}"),
+            LogLevel::Info => tracing::info!(operator, times, "{message}"),
+            LogLevel::Warn => tracing::warn!(operator, times, "{message}"),
+            LogLevel::Error => tracing::error!(operator, times, "{message}"),
+        }
+    }
+}
+
+/// One row as a JSON object.
+pub(super) fn row_json(rows: &RecordBatch, row: usize) -> serde_json::Value {
+    let mut text = Vec::new();
+    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut text);
+    let written = writer.write(&rows.slice(row, 1)).and_then(|()| writer.finish());
+    drop(writer);
+    match written.map(|()| serde_json::from_slice(&text)) {
+        Ok(Ok(value)) => value,
+        _ => serde_json::Value::String("<this row cannot be shown as JSON>".to_owned()),
+    }
+}
+
+/// Most bytes of a row that an error message shows.
+const SHOWN: usize = 1024;
+
+/// One row, for an error message.
+pub(super) fn shown_row(rows: &RecordBatch, row: usize) -> String {
+    let text = row_json(rows, row).to_string();
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

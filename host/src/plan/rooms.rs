@@ -1,0 +1,234 @@
+//! What a task finds in the process that runs it: stores and compute pool in [`Rooms`], the batch's own in [`BatchRoom`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, anyhow, bail};
+use arrow::record_batch::RecordBatch;
+use datafusion::error::{DataFusionError, Result};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+
+use super::offload::Pool;
+use super::report::{Rejected, Report, row_json, shown_row, trace_log};
+use crate::block::BlockStore;
+use crate::operator::{
+    Aggregate, CallError, Compiled, Components, Digest, Isolation, Limits, Meter, Reject, Transform, World,
+};
+use crate::pipeline::OnReject;
+use crate::rows::Columns;
+use crate::sink::Sink;
+use crate::time::BatchTime;
+use crate::units::Size;
+
+/// A component as a plan node names it: by digest, with all that its result depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ComponentCall {
+    /// The operator's name in the pipeline.
+    pub operator: String,
+    /// What people call the component.
+    pub component: String,
+    /// What it is.
+    pub digest: Digest,
+    /// Its config, as JSON.
+    pub config: String,
+    /// The columns of its input.
+    pub input: Columns,
+    /// Linear memory of an instance, in bytes.
+    pub memory: u64,
+    /// Fuel of one call.
+    pub fuel: u64,
+    /// What one call may answer with, in bytes.
+    pub output: u64,
+    /// What becomes of rows that it does not take.
+    pub on_reject: OnReject,
+    /// Rows of one call.
+    pub chunk_rows: usize,
+}
+
+impl ComponentCall {
+    /// The limits as the operator room takes them.
+    pub fn limits(&self) -> Limits {
+        Limits { memory: Size(self.memory), fuel: self.fuel, output: Size(self.output) }
+    }
+
+    pub(super) fn isolation(&self) -> Isolation {
+        match self.on_reject {
+            OnReject::Fail => Isolation::First,
+            OnReject::Skip | OnReject::DeadLetter => Isolation::Every,
+        }
+    }
+
+    /// An error of the component, with its name.
+    pub(super) fn error(&self, error: &CallError) -> DataFusionError {
+        DataFusionError::Execution(format!("{self} {error}"))
+    }
+}
+
+impl std::fmt::Display for ComponentCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "operator `{}` ({}, {})", self.operator, self.component, self.digest.short())
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Configured {
+    Transform(Arc<Transform>),
+    Aggregate(Arc<Aggregate>),
+}
+
+/// Components that have been configured, by call: a component is compiled and asked for its shape once.
+#[derive(Debug)]
+pub struct Operators {
+    components: Components,
+    configured: Mutex<HashMap<ComponentCall, Configured>>,
+}
+
+impl Operators {
+    /// Serves the components of a registry.
+    pub fn new(components: Components) -> Self {
+        Self { components, configured: Mutex::default() }
+    }
+
+    /// Where components come from.
+    pub fn components(&self) -> &Components {
+        &self.components
+    }
+
+    /// The transform that a call names, configured. Blocks while it compiles, the first time.
+    pub fn transform(&self, call: &ComponentCall) -> anyhow::Result<Arc<Transform>> {
+        if let Some(Configured::Transform(transform)) = lock(&self.configured).get(call) {
+            return Ok(transform.clone());
+        }
+        let compiled = self.compiled(call, World::Transform)?;
+        let transform = Transform::configure(compiled, &call.config, &call.input.schema(), call.limits())
+            .map_err(|e| anyhow!("{call} {e}"))?;
+        let transform = Arc::new(transform);
+        lock(&self.configured).insert(call.clone(), Configured::Transform(transform.clone()));
+        Ok(transform)
+    }
+
+    /// The aggregate that a call names, configured. Blocks while it compiles, the first time.
+    pub fn aggregate(&self, call: &ComponentCall) -> anyhow::Result<Arc<Aggregate>> {
+        if let Some(Configured::Aggregate(aggregate)) = lock(&self.configured).get(call) {
+            return Ok(aggregate.clone());
+        }
+        let compiled = self.compiled(call, World::Aggregate)?;
+        let aggregate = Aggregate::configure(compiled, &call.config, &call.input.schema(), call.limits())
+            .map_err(|e| anyhow!("{call} {e}"))?;
+        let aggregate = Arc::new(aggregate);
+        lock(&self.configured).insert(call.clone(), Configured::Aggregate(aggregate.clone()));
+        Ok(aggregate)
+    }
+
+    fn compiled(&self, call: &ComponentCall, world: World) -> anyhow::Result<Arc<Compiled>> {
+        let compiled = self.components.get(call.digest).with_context(|| call.to_string())?;
+        if compiled.world() != world {
+            bail!(
+                "{call} is a component of the world `{0}`, not `{world}`: it fits an operator with `{0} = \"{1}\"`",
+                compiled.world(),
+                call.component
+            );
+        }
+        Ok(compiled)
+    }
+}
+
+/// The stores and the compute pool of one process.
+#[derive(Debug)]
+pub struct Rooms {
+    /// Components, configured.
+    pub operators: Arc<Operators>,
+    /// Received data.
+    pub blocks: BlockStore,
+    /// Sinks by name, in file order.
+    pub sinks: IndexMap<String, Arc<dyn Sink>>,
+    /// Where guests run.
+    pub pool: Pool,
+}
+
+/// A host's error as DataFusion carries it.
+pub(super) fn execution(error: anyhow::Error) -> DataFusionError {
+    DataFusionError::Execution(format!("{error:#}"))
+}
+
+type Shared = Arc<OnceCell<Vec<RecordBatch>>>;
+
+/// What the tasks of one batch share.
+#[derive(Debug)]
+pub struct BatchRoom {
+    /// The batch's time.
+    pub time: BatchTime,
+    persisted: Mutex<HashMap<(String, usize), Shared>>,
+    report: Mutex<Report>,
+}
+
+impl BatchRoom {
+    /// An empty room for the batch.
+    pub fn new(time: BatchTime) -> Self {
+        Self { time, persisted: Mutex::default(), report: Mutex::default() }
+    }
+
+    /// The place of one partition of a kept stream.
+    pub(super) fn persisted(&self, stream: &str, partition: usize) -> Shared {
+        lock(&self.persisted).entry((stream.to_owned(), partition)).or_default().clone()
+    }
+
+    /// What the tasks reported, once they are done.
+    pub fn take_report(&self) -> Report {
+        std::mem::take(&mut *lock(&self.report)).in_order()
+    }
+
+    pub(super) fn report(&self) -> MutexGuard<'_, Report> {
+        lock(&self.report)
+    }
+
+    /// Adds what a component used, and passes its log on.
+    pub(super) fn meter(&self, call: &ComponentCall, meter: &Meter) {
+        trace_log(&call.operator, meter);
+        self.report().used(&call.operator, meter.used);
+    }
+
+    /// Deals with rows that a component did not take, by the operator's policy. `place` says where row i of `rows` lies.
+    pub(super) fn reject(
+        &self,
+        call: &ComponentCall,
+        rows: &RecordBatch,
+        rejects: &[Reject],
+        place: impl Fn(usize) -> (u32, u64),
+    ) -> Result<()> {
+        let Some(first) = rejects.first() else { return Ok(()) };
+        match call.on_reject {
+            OnReject::Fail => Err(DataFusionError::Execution(format!(
+                "{call} does not take a row of batch {}: {}\n  the row: {}\n  To go on without such rows, set `on_reject` of [operators.{}] to \"skip\" or \"dead-letter\".",
+                self.time,
+                first.reason,
+                shown_row(rows, first.row),
+                call.operator
+            ))),
+            OnReject::Skip => Ok(()),
+            OnReject::DeadLetter => {
+                let letters = rejects.iter().map(|reject| {
+                    let (segment, position) = place(reject.row);
+                    Rejected {
+                        operator: call.operator.clone(),
+                        component: Some(call.component.clone()),
+                        digest: Some(call.digest),
+                        reason: reject.reason.clone(),
+                        segment,
+                        position,
+                        row: row_json(rows, reject.row),
+                    }
+                });
+                let letters: Vec<_> = letters.collect();
+                self.report().dead_letters.extend(letters);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,68 @@
+//! Rows made ready for a shuffle by key: each gets the key's group, by which DataFusion's hash repartitioning sends it,
+//! and its origin, by which [`super::Gather`] puts rows back in canonical order.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int32Array, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::error::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+
+use super::key_group::key_groups;
+use super::node::{Node, Task};
+use super::segment::{Position, detach, runs, without_segment};
+
+/// The column with a row's key group.
+pub(super) const KEY_GROUP: &str = "__key_group";
+/// The column with a row's segment (upper 32 bits) and place in it.
+pub(super) const ORIGIN: &str = "__origin";
+
+/// Adds key group and origin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scatter {
+    /// Indices of the key's columns.
+    pub key: Vec<usize>,
+}
+
+/// The schema of rows under way in a shuffle.
+pub(super) fn scattered(rows: &Schema) -> SchemaRef {
+    let group = Arc::new(Field::new(KEY_GROUP, DataType::Int32, false));
+    let origin = Arc::new(Field::new(ORIGIN, DataType::UInt64, false));
+    Arc::new(Schema::new(rows.fields().iter().cloned().chain([group, origin]).collect::<Vec<_>>()))
+}
+
+impl Node for Scatter {
+    fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef> {
+        Ok(scattered(&without_segment(&inputs[0])))
+    }
+
+    fn partitions(&self, inputs: &[usize]) -> usize {
+        inputs[0]
+    }
+
+    fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream> {
+        let (input, schema, key) = (task.input_stream()?, task.schema.clone(), self.key.clone());
+        let mut position = Position::default();
+        let rows = input.map(move |batch| scatter(&batch?, &schema, &key, &mut position));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))
+    }
+}
+
+fn scatter(batch: &RecordBatch, schema: &SchemaRef, key: &[usize], position: &mut Position) -> Result<RecordBatch> {
+    let (rows, segments) = detach(batch)?;
+    let keys: Vec<ArrayRef> = key.iter().map(|&i| rows.column(i).clone()).collect();
+    let groups = Int32Array::from(key_groups(&keys, rows.num_rows())?);
+    let mut origins = Vec::with_capacity(rows.num_rows());
+    for (segment, run) in runs(&segments) {
+        let first = position.advance(segment, run.len());
+        origins.extend((first..first + run.len() as u64).map(|place| u64::from(segment) << 32 | place));
+    }
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(groups));
+    columns.push(Arc::new(UInt64Array::from(origins)));
+    Ok(RecordBatch::try_new(schema.clone(), columns)?)
+}

@@ -1,0 +1,299 @@
+//! Groups of rows by one column of text or bytes, the commonest key.
+//!
+//! Most such keys are short. The first bytes of each lie in a number together with its length, so a row is hashed and
+//! compared in registers; longer keys are compared in full behind that. Frequent keys come early, and what is looked at
+//! lies in order of first occurrence, so that it stays in the cache.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, GenericByteArray};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{BinaryType, ByteArrayType, DataType, Utf8Type};
+use datafusion::error::{DataFusionError, Result};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Keys up to this length are wholly in their head.
+const SHORT: usize = 15;
+
+/// Slots of an empty table.
+const FIRST_SLOTS: usize = 1024;
+
+/// The keys seen, in order of first occurrence, and a table to find them in.
+pub(super) struct TextGroups {
+    /// By hash, with linear probing; as many as a power of two.
+    slots: Vec<Slot>,
+    /// Drawn afresh for each table, so that no input can be made to collide. No result depends on them.
+    seeds: [u64; 2],
+    heads: Vec<u128>,
+    offsets: Vec<i32>,
+    data: Vec<u8>,
+    /// The group of null, once there is one.
+    null: Option<u32>,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    hash: u32,
+    group: u32,
+}
+
+impl Slot {
+    const FREE: Self = Self { hash: 0, group: u32::MAX };
+
+    fn is_free(self) -> bool {
+        self.group == Self::FREE.group
+    }
+}
+
+impl TextGroups {
+    /// Whether keys of this type are for this table.
+    pub(super) fn takes(key: &DataType) -> bool {
+        matches!(key, DataType::Utf8 | DataType::Binary)
+    }
+
+    pub(super) fn new() -> Self {
+        let random = RandomState::new();
+        Self {
+            slots: vec![Slot::FREE; FIRST_SLOTS],
+            seeds: [random.hash_one(0), random.hash_one(1)],
+            heads: Vec::new(),
+            offsets: vec![0],
+            data: Vec::new(),
+            null: None,
+        }
+    }
+
+    /// How many groups there are.
+    pub(super) fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// Appends the group of each row to `groups`.
+    pub(super) fn add(&mut self, keys: &ArrayRef, groups: &mut Vec<u32>) -> Result<()> {
+        match keys.data_type() {
+            DataType::Utf8 => self.add_all(keys.as_bytes::<Utf8Type>(), groups),
+            _ => self.add_all(keys.as_bytes::<BinaryType>(), groups),
+        }
+    }
+
+    fn add_all<T: ByteArrayType<Offset = i32>>(
+        &mut self,
+        keys: &GenericByteArray<T>,
+        groups: &mut Vec<u32>,
+    ) -> Result<()> {
+        let data = keys.value_data();
+        groups.reserve(keys.len());
+        for (row, ends) in keys.value_offsets().windows(2).enumerate() {
+            if keys.is_null(row) {
+                groups.push(self.null_group()?);
+                continue;
+            }
+            let key = &data[ends[0] as usize..ends[1] as usize];
+            let head = head(data, ends[0] as usize, key.len());
+            let hash = self.hash(head, key);
+            groups.push(match self.find(head, hash, key) {
+                Ok(group) => group,
+                Err(free) => self.insert(free, head, hash, key)?,
+            });
+        }
+        Ok(())
+    }
+
+    /// The keys of the groups, in order.
+    pub(super) fn keys(self, key: &DataType) -> Result<ArrayRef> {
+        let count = self.len();
+        let nulls = self.null.map(|null| (0..count).map(|group| group != null as usize).collect::<NullBuffer>());
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
+        let data = Buffer::from_vec(self.data);
+        Ok(match key {
+            DataType::Utf8 => Arc::new(GenericByteArray::<Utf8Type>::try_new(offsets, data, nulls)?),
+            _ => Arc::new(GenericByteArray::<BinaryType>::try_new(offsets, data, nulls)?),
+        })
+    }
+
+    fn null_group(&mut self) -> Result<u32> {
+        match self.null {
+            Some(group) => Ok(group),
+            None => {
+                let group = self.push(0, &[])?;
+                self.null = Some(group);
+                Ok(group)
+            }
+        }
+    }
+
+    /// The key's group, or the free slot where it belongs.
+    #[inline]
+    fn find(&self, head: u128, hash: u32, key: &[u8]) -> Result<u32, usize> {
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot.is_free() {
+                return Err(at);
+            }
+            if slot.hash == hash
+                && self.heads[slot.group as usize] == head
+                && (key.len() <= SHORT || self.key(slot.group) == key)
+            {
+                return Ok(slot.group);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    #[inline]
+    fn hash(&self, head: u128, key: &[u8]) -> u32 {
+        if key.len() > SHORT {
+            return xxh3_64_with_seed(key, self.seeds[0]) as u32;
+        }
+        // The two halves multiplied and the product folded, as in wyhash.
+        let (low, high) = (head as u64 ^ self.seeds[0], (head >> 64) as u64 ^ self.seeds[1]);
+        let product = u128::from(low) * u128::from(high);
+        (product as u64 ^ (product >> 64) as u64) as u32
+    }
+
+    fn key(&self, group: u32) -> &[u8] {
+        let group = group as usize;
+        &self.data[self.offsets[group] as usize..self.offsets[group + 1] as usize]
+    }
+
+    #[cold]
+    fn insert(&mut self, free: usize, head: u128, hash: u32, key: &[u8]) -> Result<u32> {
+        let group = self.push(head, key)?;
+        self.slots[free] = Slot { hash, group };
+        // At most half full, so that probes stay short.
+        if self.len() * 2 > self.slots.len() {
+            self.grow();
+        }
+        Ok(group)
+    }
+
+    fn push(&mut self, head: u128, key: &[u8]) -> Result<u32> {
+        let group = self.len() as u32;
+        let end = i32::try_from(self.data.len() + key.len()).map_err(|_| {
+            DataFusionError::Execution("a partition has more than 2 GiB of different keys: use more partitions".into())
+        })?;
+        self.heads.push(head);
+        self.data.extend_from_slice(key);
+        self.offsets.push(end);
+        Ok(group)
+    }
+
+    fn grow(&mut self) {
+        let mask = self.slots.len() * 2 - 1;
+        let old = std::mem::replace(&mut self.slots, vec![Slot::FREE; mask + 1]);
+        for slot in old.into_iter().filter(|slot| !slot.is_free()) {
+            let mut at = slot.hash as usize & mask;
+            while !self.slots[at].is_free() {
+                at = (at + 1) & mask;
+            }
+            self.slots[at] = slot;
+        }
+    }
+}
+
+/// The first 15 bytes of the key at `start`, zeros behind them, and its length, or 16 for all longer ones.
+#[inline]
+fn head(data: &[u8], start: usize, length: usize) -> u128 {
+    const KEEP: [u128; SHORT + 1] = {
+        let mut keep = [0; SHORT + 1];
+        let mut length = 0;
+        while length <= SHORT {
+            keep[length] = (1 << (length * 8)) - 1;
+            length += 1;
+        }
+        keep
+    };
+    let rest = &data[start..];
+    let bytes = match rest.first_chunk() {
+        Some(bytes) => *bytes,
+        None => {
+            let mut bytes = [0; SHORT + 1];
+            bytes[..rest.len()].copy_from_slice(rest);
+            bytes
+        }
+    };
+    let length = length.min(SHORT + 1);
+    u128::from_le_bytes(bytes) & KEEP[length.min(SHORT)] | (length as u128) << (SHORT * 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use arrow::array::{BinaryArray, StringArray};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The groups of batches of keys, and the keys as they come out.
+    fn grouped(batches: &[ArrayRef], key: &DataType) -> (Vec<u32>, ArrayRef) {
+        let (mut table, mut groups) = (TextGroups::new(), Vec::new());
+        for batch in batches {
+            table.add(batch, &mut groups).expect("keys of its type");
+        }
+        (groups, table.keys(key).expect("sound keys"))
+    }
+
+    #[track_caller]
+    fn check(batches: &[Vec<Option<Vec<u8>>>]) {
+        let (mut ids, mut keys, mut expected) = (HashMap::new(), Vec::new(), Vec::new());
+        for key in batches.iter().flatten() {
+            expected.push(*ids.entry(key.clone()).or_insert_with(|| {
+                keys.push(key.clone());
+                keys.len() as u32 - 1
+            }));
+        }
+        let array =
+            |keys: &[Option<Vec<u8>>]| Arc::new(keys.iter().map(Option::as_deref).collect::<BinaryArray>()) as _;
+        let arrays: Vec<ArrayRef> = batches.iter().map(|batch| array(batch)).collect();
+        let (groups, found) = grouped(&arrays, &DataType::Binary);
+        assert_eq!(groups, expected);
+        assert_eq!(found.as_binary::<i32>(), array(&keys).as_binary::<i32>());
+    }
+
+    #[test]
+    fn groups_come_in_order_of_first_occurrence_and_text_stays_text() {
+        let batches = [["to", "be", "or"], ["not", "to", "be"]].map(|b| Arc::new(StringArray::from(b.to_vec())) as _);
+        let (groups, keys) = grouped(&batches, &DataType::Utf8);
+        assert_eq!(groups, [0, 1, 2, 3, 0, 1]);
+        assert_eq!(keys.as_string::<i32>(), &StringArray::from(vec!["to", "be", "or", "not"]));
+    }
+
+    #[test]
+    fn keys_that_differ_only_in_zeros_in_length_or_behind_the_head_are_not_one() {
+        let long = |end: &str| Some(format!("a key of more bytes than a head {end}").into_bytes());
+        let key = |text: &str| Some(text.as_bytes().to_vec());
+        check(&[vec![key(""), key("\0"), key("\0\0"), None, key("a"), key("a\0"), key("fifteen bytes a"), None]]);
+        check(&[
+            vec![long("a"), long("b"), long("")],
+            vec![long("b"), key("fifteen bytes ab"), key("fifteen bytes a")],
+        ]);
+    }
+
+    #[test]
+    fn a_slice_is_read_where_it_lies() {
+        let all = StringArray::from(vec!["a", "b", "a", "c"]);
+        let (groups, keys) = grouped(&[Arc::new(all.slice(1, 2)), Arc::new(all.slice(3, 1))], &DataType::Utf8);
+        assert_eq!(groups, [0, 1, 2]);
+        assert_eq!(keys.as_string::<i32>(), &StringArray::from(vec!["b", "a", "c"]));
+    }
+
+    #[test]
+    fn a_table_grows() {
+        let keys: Vec<_> = (0..10_000).map(|n| Some(format!("{n}").repeat(n % 9).into_bytes())).collect();
+        check(&[keys.clone(), keys]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_groups_are_those_of_a_hash_map(
+            batches: Vec<Vec<Option<Vec<bool>>>>,
+        ) {
+            let bytes = |key: Vec<bool>| key.into_iter().map(u8::from).collect();
+            check(&batches.into_iter().map(|b| b.into_iter().map(|k| k.map(bytes)).collect()).collect::<Vec<_>>());
+        }
+    }
+}
