@@ -1,0 +1,86 @@
+//! The command's half: talks to a running host.
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::de::DeserializeOwned;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use super::{ErrorBody, Status, SwapRequest, Swapped};
+use crate::data_dir::{DataDir, HostFile};
+
+/// A running host, found through the data folder.
+#[derive(Debug)]
+pub struct Client {
+    host: HostFile,
+    agent: Agent,
+}
+
+impl Client {
+    /// The host of this pipeline, or the only one that runs with the data folder.
+    pub fn find(data: &DataDir, pipeline: Option<&str>) -> Result<Self> {
+        // A host that was killed leaves its announcement behind.
+        let (hosts, dead): (Vec<HostFile>, Vec<HostFile>) = data.hosts()?.into_iter().partition(answers);
+        let at = data.root().display();
+        let found: Vec<&HostFile> = hosts.iter().filter(|h| pipeline.is_none_or(|p| p == h.pipeline)).collect();
+        match (&found[..], pipeline) {
+            ([host], _) => Ok(Self::of(HostFile::clone(host))),
+            ([], _) if let Some(dead) = dead.iter().find(|h| pipeline.is_none_or(|p| p == h.pipeline)) => bail!(
+                "the host of pipeline `{}` (process {}) does not answer at {}: it is gone; start it again with `weir run`",
+                dead.pipeline,
+                dead.pid,
+                dead.address
+            ),
+            ([], None) => bail!(
+                "no host runs with the data folder {at}; start one with `weir run FILE`, or give the --data-dir that it was started with"
+            ),
+            ([], Some(pipeline)) => bail!("no host runs the pipeline `{pipeline}` with the data folder {at}"),
+            (many, _) => {
+                let names: Vec<&str> = many.iter().map(|h| h.pipeline.as_str()).collect();
+                bail!("several hosts run with the data folder {at}: choose one with --pipeline: {}", names.join(", "))
+            }
+        }
+    }
+
+    fn of(host: HostFile) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
+        Self { host, agent: config.build().into() }
+    }
+
+    /// What the host is doing.
+    pub fn status(&self) -> Result<Status> {
+        let answer = self.agent.get(self.url("status")).call();
+        self.read(answer)
+    }
+
+    /// Swaps a component.
+    pub fn swap(&self, request: &SwapRequest) -> Result<Swapped> {
+        let answer = self.agent.post(self.url("swap")).send_json(request);
+        self.read(answer)
+    }
+
+    fn url(&self, verb: &str) -> String {
+        format!("http://{}/v1/{verb}", self.host.address)
+    }
+
+    fn read<T: DeserializeOwned>(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<T> {
+        let mut answer = answer.with_context(|| {
+            format!(
+                "the host of pipeline `{}` (process {}) does not answer at {}; is it still running?",
+                self.host.pipeline, self.host.pid, self.host.address
+            )
+        })?;
+        if !answer.status().is_success() {
+            let body: ErrorBody = answer.body_mut().read_json().context("the host answered with an unknown error")?;
+            bail!("{}", body.error);
+        }
+        answer.body_mut().read_json().context("the host's answer cannot be read: is it of another version?")
+    }
+}
+
+/// Whether somebody listens where the host said that it does.
+fn answers(host: &HostFile) -> bool {
+    TcpStream::connect_timeout(&host.address, Duration::from_secs(1)).is_ok()
+}

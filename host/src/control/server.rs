@@ -1,0 +1,73 @@
+//! The server's half.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use axum::Json;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+
+use super::{ErrorBody, SwapRequest};
+use crate::driver::{Handle, Target, Typed};
+use crate::operator::Reference;
+use crate::plan::Operators;
+
+struct Host {
+    handle: Handle,
+    /// The graph's columns never change while a host runs, so a swap can be checked against the first state.
+    typed: Typed,
+    operators: Arc<Operators>,
+}
+
+/// Serves until the listener fails or the future is dropped.
+pub async fn serve(listener: TcpListener, handle: Handle, typed: Typed, operators: Arc<Operators>) -> Result<()> {
+    let host = Arc::new(Host { handle, typed, operators });
+    let app = Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/swap", post(swap))
+        .layer(middleware::from_fn(no_browsers))
+        .with_state(host);
+    axum::serve(listener, app).await.context("the control API stopped")
+}
+
+/// A page in a browser on this machine must not be able to steer the host: only requests without an `Origin` come in.
+async fn no_browsers(request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::ORIGIN) {
+        return refuse(StatusCode::FORBIDDEN, "requests from web pages are not taken");
+    }
+    next.run(request).await
+}
+
+async fn status(State(host): State<Arc<Host>>) -> Response {
+    Json(host.handle.status()).into_response()
+}
+
+async fn swap(State(host): State<Arc<Host>>, Json(request): Json<SwapRequest>) -> Response {
+    match try_swap(host, request).await {
+        Ok(swapped) => Json(swapped).into_response(),
+        Err(error) => refuse(StatusCode::CONFLICT, &format!("{error:#}")),
+    }
+}
+
+async fn try_swap(host: Arc<Host>, request: SwapRequest) -> Result<super::Swapped> {
+    let target = match request.component {
+        None => Target::Back(request.operator),
+        Some(component) => {
+            let reference: Reference = component.parse()?;
+            let shared = host.clone();
+            // Compiles and configures the component; the stream runs on meanwhile.
+            let fitting = move || shared.typed.fitting(&request.operator, &reference, &shared.operators);
+            Target::Component(tokio::task::spawn_blocking(fitting).await??)
+        }
+    };
+    host.handle.swap(target).await
+}
+
+fn refuse(status: StatusCode, error: &str) -> Response {
+    (status, Json(ErrorBody { error: error.to_owned() })).into_response()
+}

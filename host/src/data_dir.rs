@@ -1,0 +1,151 @@
+//! The folder in which a host keeps what outlives it.
+//!
+//! ```text
+//! registry/             components, by digest and by name
+//! cache/                compiled code; can be deleted at any time
+//! pipelines/NAME/       one pipeline: lock, batches.log, dead-letters/, host.json while it runs
+//! ```
+
+use std::fs::{self, File, TryLockError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::operator::Registry;
+
+/// The data folder.
+#[derive(Debug, Clone)]
+pub struct DataDir {
+    root: PathBuf,
+    cache: PathBuf,
+}
+
+impl DataDir {
+    /// The folder at `root`, made when something is first kept.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        let cache = root.join("cache");
+        Self { root, cache }
+    }
+
+    /// The same folder, with compiled code kept where `other` keeps it.
+    pub fn with_cache_of(&self, other: &Self) -> Self {
+        Self { root: self.root.clone(), cache: other.cache.clone() }
+    }
+
+    /// The platform's folder for a user's data.
+    pub fn default_root() -> Result<PathBuf> {
+        let dirs = directories::ProjectDirs::from("", "", "weir");
+        let dirs =
+            dirs.context("this user has no home folder: say where to keep data with --data-dir or WEIR_DATA_DIR")?;
+        Ok(dirs.data_dir().to_owned())
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The registered components.
+    pub fn registry(&self) -> Registry {
+        Registry::at(self.root.join("registry"))
+    }
+
+    /// Where compiled code is kept.
+    pub fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// Makes a pipeline's folder and locks it for this process.
+    pub fn claim(&self, pipeline: &str) -> Result<PipelineDir> {
+        let path = self.root.join("pipelines").join(pipeline);
+        fs::create_dir_all(&path).with_context(|| format!("cannot make the folder {}", path.display()))?;
+        let lock_path = path.join("lock");
+        let lock = File::create(&lock_path).with_context(|| format!("cannot make {}", lock_path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(PipelineDir { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => bail!(
+                "pipeline `{pipeline}` is being run by another process with the data folder {}; stop it, or choose another --data-dir",
+                self.root.display()
+            ),
+            Err(TryLockError::Error(e)) => Err(e).with_context(|| format!("cannot lock {}", lock_path.display())),
+        }
+    }
+
+    /// The hosts that say they run here, in order of their pipelines' names.
+    pub fn hosts(&self) -> Result<Vec<HostFile>> {
+        let folder = self.root.join("pipelines");
+        let listing = match fs::read_dir(&folder) {
+            Ok(listing) => listing,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(e).with_context(|| format!("cannot list {}", folder.display())),
+        };
+        let mut hosts = Vec::new();
+        for entry in listing {
+            let path = entry?.path().join("host.json");
+            if let Ok(text) = fs::read_to_string(&path) {
+                hosts.push(serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?);
+            }
+        }
+        hosts.sort_by(|a: &HostFile, b| a.pipeline.cmp(&b.pipeline));
+        Ok(hosts)
+    }
+}
+
+/// How to reach a running host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostFile {
+    /// The pipeline that it runs.
+    pub pipeline: String,
+    /// Where its control API listens.
+    pub address: SocketAddr,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// A pipeline's folder, locked for this process.
+#[derive(Debug)]
+pub struct PipelineDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl PipelineDir {
+    /// The batch log.
+    pub fn log(&self) -> PathBuf {
+        self.path.join("batches.log")
+    }
+
+    /// The dead letters.
+    pub fn dead_letters(&self) -> PathBuf {
+        self.path.join("dead-letters")
+    }
+
+    /// Says how to reach this host, until the guard is dropped.
+    pub fn announce(&self, host: &HostFile) -> Result<Announced> {
+        let path = self.path.join("host.json");
+        let write = || -> Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
+            serde_json::to_writer(&mut file, host)?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        write().with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Announced { path })
+    }
+}
+
+/// Takes the announcement back when dropped.
+#[derive(Debug)]
+pub struct Announced {
+    path: PathBuf,
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        // A stale file does no harm: who reads it finds nobody at the address.
+        let _ = fs::remove_file(&self.path);
+    }
+}

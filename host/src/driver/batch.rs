@@ -1,0 +1,129 @@
+//! One batch, from its cut to its commit.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+use arrow::array::AsArray;
+use arrow::datatypes::UInt64Type;
+use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use tokio::runtime::Handle;
+use tokio::task::{JoinSet, spawn_blocking};
+
+use super::dead_letters::DeadLetters;
+use super::log::Cut;
+use super::planner::plan;
+use super::typed::Typed;
+use crate::plan::{BatchRoom, OperatorMeter, QUERY_ROWS, Rooms};
+use crate::time::BatchTime;
+
+/// What a batch came to.
+#[derive(Debug, Clone, Default)]
+pub struct Done {
+    /// Rows written to each sink.
+    pub rows_out: Vec<(String, u64)>,
+    /// What each operator and source did.
+    pub meters: BTreeMap<String, OperatorMeter>,
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Begin,
+    Commit,
+}
+
+/// All that batches run with.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    /// Stores and compute pool.
+    pub rooms: Arc<Rooms>,
+    /// Where rejected rows go.
+    pub dead_letters: DeadLetters,
+    /// How many partitions a stream has.
+    pub partitions: NonZeroUsize,
+}
+
+impl Runner {
+    /// Runs the batch: stages every sink's output, then makes all of it visible. Nothing is visible when it fails before.
+    pub async fn run(&self, typed: Arc<Typed>, cut: Arc<Cut>) -> Result<Done> {
+        let batch = cut.batch;
+        let done = self.stage_and_commit(typed, cut).await;
+        if done.is_err() {
+            // What was staged may be what fills the disk. The batch's own error is the one to tell.
+            let _ = self.each_sink(batch, Step::Begin).await;
+        }
+        done
+    }
+
+    async fn stage_and_commit(&self, typed: Arc<Typed>, cut: Arc<Cut>) -> Result<Done> {
+        self.each_sink(cut.batch, Step::Begin).await?;
+        let room = Arc::new(BatchRoom::new(cut.batch));
+        let context = self.context(room.clone());
+        let mut tasks = JoinSet::new();
+        for (name, plan) in plan(&typed, &cut, self.partitions).await? {
+            let context = context.clone();
+            tasks.spawn(async move { Ok::<_, anyhow::Error>((name, staged_rows(plan, context).await?)) });
+        }
+        let mut rows_out = Vec::with_capacity(self.rooms.sinks.len());
+        while let Some(finished) = tasks.join_next().await {
+            // Leaving here drops the set, which ends the other sinks' tasks.
+            rows_out.push(finished.map_err(|e| anyhow!("a sink's task was lost: {e}"))??);
+        }
+        rows_out.sort();
+        let mut report = room.take_report();
+        let letters = std::mem::take(&mut report.dead_letters);
+        let (dead_letters, batch) = (self.dead_letters.clone(), cut.batch);
+        spawn_blocking(move || dead_letters.keep(batch, &letters)).await??;
+        self.each_sink(cut.batch, Step::Commit).await?;
+        Ok(Done { rows_out, meters: report.meters })
+    }
+
+    /// Takes a step with every sink, on a thread that may block on the disk.
+    async fn each_sink(&self, batch: BatchTime, step: Step) -> Result<()> {
+        let (rooms, runtime) = (self.rooms.clone(), Handle::current());
+        let all = async move {
+            for (name, sink) in &rooms.sinks {
+                let done = match step {
+                    Step::Begin => sink.begin(batch).await,
+                    Step::Commit => sink.commit(batch).await,
+                };
+                done.with_context(|| format!("sink `{name}`"))?;
+            }
+            Ok(())
+        };
+        spawn_blocking(move || runtime.block_on(all)).await?
+    }
+
+    fn context(&self, room: Arc<BatchRoom>) -> Arc<TaskContext> {
+        let config =
+            SessionConfig::new().with_batch_size(QUERY_ROWS).with_extension(self.rooms.clone()).with_extension(room);
+        SessionContext::new_with_config(config).task_ctx()
+    }
+}
+
+async fn staged_rows(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<u64> {
+    let counts = collect(plan, context).await.map_err(readable)?;
+    let Some(count) = counts.first() else { bail!("a sink's plan answered nothing") };
+    Ok(count.column(0).as_primitive::<UInt64Type>().values().iter().sum())
+}
+
+/// DataFusion's wrapping says how an error travelled; people want to know what it was.
+fn readable(error: DataFusionError) -> anyhow::Error {
+    match error {
+        DataFusionError::Execution(text) => anyhow!(text),
+        DataFusionError::Context(_, inner) => readable(*inner),
+        DataFusionError::Shared(inner) => match inner.as_ref() {
+            DataFusionError::Execution(text) => anyhow!(text.clone()),
+            other => anyhow!(other.strip_backtrace()),
+        },
+        DataFusionError::External(inner) => match inner.downcast::<DataFusionError>() {
+            Ok(inner) => readable(*inner),
+            Err(other) => anyhow!(other),
+        },
+        other => anyhow!(other.strip_backtrace()),
+    }
+}

@@ -1,0 +1,404 @@
+//! The driver: the loop that cuts the stream into batches, runs them in order and commits them.
+//!
+//! All that can happen is an `Event`, and [`Driver::run`] is the one place where events are taken. A cut fixes all
+//! that a batch's result depends on and is logged before the batch runs; a swap takes effect between two cuts.
+
+mod batch;
+mod clock;
+mod dead_letters;
+mod log;
+mod planner;
+mod rate;
+mod setup;
+mod sources;
+mod sql;
+mod status;
+mod table;
+#[cfg(test)]
+mod tests;
+mod typed;
+
+use std::collections::{HashMap, VecDeque};
+use std::future::pending;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+pub use batch::{Done, Runner};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use dead_letters::DeadLetters;
+pub use log::{BatchLog, Cut, Record, Running};
+pub use planner::plan;
+pub use rate::{Measured, PidRateEstimator};
+pub use setup::{Setup, cores};
+pub use sources::Sources;
+pub use sql::Query;
+pub use status::{BatchStats, Status};
+pub use table::Table;
+pub use typed::{Typed, TypedOperator, TypedSource};
+
+use crate::block::BlockStore;
+use crate::pipeline::OnReject;
+use crate::source::{MAX_RECORD_BYTES, Mode};
+use crate::time::BatchTime;
+
+/// Everything that can happen to a driver.
+enum Event {
+    /// The interval of a batch is over.
+    Tick,
+    /// The batch at work came to its end.
+    Ran(Result<Done>),
+    /// Somebody wants something.
+    Asked(Request),
+}
+
+/// What can be asked of a running driver.
+#[derive(Debug)]
+pub enum Request {
+    /// Stop receiving, process what was received, and end.
+    Stop,
+    /// Put another component, found fitting, in an operator's place.
+    Swap {
+        /// The operator and its new component; none: the one before.
+        to: Target,
+        /// Gets what ran and what runs from now on.
+        reply: oneshot::Sender<Result<Swapped, String>>,
+    },
+}
+
+/// Which component an operator is to run.
+#[derive(Debug)]
+pub enum Target {
+    /// This one.
+    Component(Running),
+    /// The one that ran before the last swap of this operator.
+    Back(String),
+}
+
+/// A swap that was done.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Swapped {
+    /// What ran until now.
+    pub from: Running,
+    /// What runs from the next batch on.
+    pub to: Running,
+    /// The first batch that it runs.
+    pub first_batch: BatchTime,
+}
+
+/// What a driver is made of.
+pub struct Parts {
+    /// The pipeline.
+    pub typed: Typed,
+    /// Its sources, opened.
+    pub sources: Sources,
+    /// What batches run with.
+    pub runner: Runner,
+    /// Where cuts and commits are written.
+    pub log: BatchLog,
+    /// Cuts the stream.
+    pub clock: Arc<dyn Clock>,
+    /// Whether to follow the clock, or to read all input at once.
+    pub mode: Mode,
+    /// The first batch.
+    pub first: BatchTime,
+    /// Called with each batch that is committed.
+    pub on_batch: Box<dyn FnMut(&BatchStats) + Send>,
+}
+
+struct Queued {
+    typed: Arc<Typed>,
+    cut: Arc<Cut>,
+}
+
+struct AtWork {
+    queued: Queued,
+    started: Instant,
+    scheduling: Duration,
+    task: JoinHandle<Result<Done>>,
+}
+
+/// A pipeline at work.
+pub struct Driver {
+    typed: Arc<Typed>,
+    sources: Option<Sources>,
+    runner: Runner,
+    log: BatchLog,
+    clock: Arc<dyn Clock>,
+    mode: Mode,
+    interval: Duration,
+    next: BatchTime,
+    queue: VecDeque<Queued>,
+    at_work: Option<AtWork>,
+    /// No more input is wanted: what was received is cut as soon as there is nothing else to do.
+    draining: bool,
+    /// There is no more input.
+    ended: bool,
+    /// The components that each operator ran before, the last one last.
+    before: HashMap<String, Vec<Running>>,
+    /// Records that each source has refused.
+    refused: HashMap<String, u64>,
+    requests: mpsc::Receiver<Request>,
+    started: Instant,
+    status: Arc<RwLock<Status>>,
+    on_batch: Box<dyn FnMut(&BatchStats) + Send>,
+}
+
+/// A running driver, seen from outside.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    requests: mpsc::Sender<Request>,
+    status: Arc<RwLock<Status>>,
+}
+
+impl Handle {
+    /// What the driver is doing.
+    pub fn status(&self) -> Status {
+        self.status.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops receiving, processes what was received, and ends.
+    pub async fn stop(&self) {
+        // A driver that is gone has stopped.
+        let _ = self.requests.send(Request::Stop).await;
+    }
+
+    /// Swaps between two batches.
+    pub async fn swap(&self, to: Target) -> Result<Swapped> {
+        let (reply, answer) = oneshot::channel();
+        let gone = || anyhow!("the host is stopping");
+        self.requests.send(Request::Swap { to, reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?.map_err(anyhow::Error::msg)
+    }
+}
+
+impl Driver {
+    /// Puts a driver together.
+    pub fn new(parts: Parts) -> (Self, Handle) {
+        let Parts { typed, sources, runner, log, clock, mode, first, on_batch } = parts;
+        let interval = typed.loaded.pipeline.batch.interval.0;
+        let status = Status {
+            pipeline: typed.loaded.name.clone(),
+            interval,
+            batches: 0,
+            rows_in: 0,
+            rows_out: 0,
+            rejected: 0,
+            last: None,
+            operators: typed.running(),
+            meters: Default::default(),
+            rates: sources.rates(),
+        };
+        let status = Arc::new(RwLock::new(status));
+        let (sender, requests) = mpsc::channel(16);
+        let handle = Handle { requests: sender, status: status.clone() };
+        let driver = Self {
+            typed: Arc::new(typed),
+            sources: Some(sources),
+            runner,
+            log,
+            clock,
+            mode,
+            interval,
+            next: first,
+            queue: VecDeque::new(),
+            at_work: None,
+            draining: false,
+            ended: false,
+            before: HashMap::new(),
+            refused: HashMap::new(),
+            requests,
+            started: Instant::now(),
+            status,
+            on_batch,
+        };
+        (driver, handle)
+    }
+
+    /// Runs until the sources have ended or somebody asks to stop, and all that was received is processed.
+    pub async fn run(mut self) -> Result<Status> {
+        self.log.append(&Record::Started { engine: self.engine(), live: self.mode == Mode::Live })?;
+        loop {
+            self.start_next();
+            if self.ended && self.at_work.is_none() && self.queue.is_empty() {
+                let status = self.status.read().unwrap_or_else(PoisonError::into_inner).clone();
+                return Ok(status);
+            }
+            match self.event().await? {
+                Event::Tick => self.cut().await?,
+                Event::Ran(done) => self.committed(done)?,
+                Event::Asked(Request::Stop) => self.stop(),
+                Event::Asked(Request::Swap { to, reply }) => {
+                    let swapped = self.swap(to);
+                    // Who asked may have gone away; the swap holds all the same.
+                    let _ = reply.send(swapped.map_err(|e| format!("{e:#}")));
+                }
+            }
+        }
+    }
+
+    fn engine(&self) -> u64 {
+        self.runner.rooms.operators.components().engine().identity()
+    }
+
+    /// Waits for what happens next.
+    async fn event(&mut self) -> Result<Event> {
+        let idle = self.at_work.is_none() && self.queue.is_empty();
+        let Self { at_work, requests, clock, sources, draining, ended, mode, next, .. } = self;
+        let tick = async {
+            match (mode, sources) {
+                _ if *ended => pending().await,
+                (Mode::Live, _) if !*draining => clock.until(next.as_millis()).await,
+                (_, Some(sources)) if idle => sources.ready().await?,
+                _ => pending().await,
+            }
+            Ok::<_, anyhow::Error>(())
+        };
+        let ran = async {
+            match at_work {
+                Some(at_work) => (&mut at_work.task).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            done = ran => Ok(Event::Ran(done.map_err(|e| anyhow!("a batch was lost: {e}")).and_then(|done| done))),
+            Some(request) = requests.recv() => Ok(Event::Asked(request)),
+            ready = tick => ready.map(|()| Event::Tick),
+        }
+    }
+
+    /// Fixes what belongs to the next batch, logs it and queues it.
+    async fn cut(&mut self) -> Result<()> {
+        let batch = self.next;
+        self.next = batch.next(self.interval);
+        let sources = self.with_sources(move |sources| sources.cut(batch)).await??;
+        self.count_refused()?;
+        let cut = Cut { batch, sources, operators: self.typed.running(), tables: self.typed.table_versions() };
+        self.log.append(&Record::Cut(cut.clone()))?;
+        self.queue.push_back(Queued { typed: self.typed.clone(), cut: Arc::new(cut) });
+        self.ended = self.sources.as_ref().is_some_and(Sources::ended);
+        Ok(())
+    }
+
+    /// Records too long to be received are gone: all that can be done for them is to count them, or to stop.
+    fn count_refused(&mut self) -> Result<()> {
+        let Some(sources) = &self.sources else { return Ok(()) };
+        let mut status = self.status.write().unwrap_or_else(PoisonError::into_inner);
+        for (name, refused) in sources.refused() {
+            if self.typed.sources[name].on_reject == OnReject::Fail {
+                bail!(
+                    "source `{name}` received a record longer than {} MiB; to go on without such records, set `on_reject` \
+                     of [sources.{name}] to \"skip\"",
+                    MAX_RECORD_BYTES >> 20
+                );
+            }
+            let before = self.refused.insert(name.to_owned(), refused).unwrap_or(0);
+            status.meters.entry(name.to_owned()).or_default().rejected += refused - before;
+            status.rejected += refused - before;
+        }
+        Ok(())
+    }
+
+    /// Lends the sources to a thread that may block on files.
+    async fn with_sources<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Sources) -> T + Send + 'static,
+    ) -> Result<T> {
+        let mut sources = self.sources.take().context("the sources are gone: an earlier cut failed")?;
+        let lent = tokio::task::spawn_blocking(move || {
+            let result = work(&mut sources);
+            (sources, result)
+        });
+        let (sources, result) = lent.await.context("cutting the sources failed")?;
+        self.sources = Some(sources);
+        Ok(result)
+    }
+
+    fn start_next(&mut self) {
+        if self.at_work.is_some() {
+            return;
+        }
+        let Some(queued) = self.queue.pop_front() else { return };
+        let scheduling = match self.mode {
+            Mode::Live => Duration::from_millis(self.clock.now().saturating_sub(queued.cut.batch.as_millis())),
+            // There is no schedule to be behind.
+            Mode::Once => Duration::ZERO,
+        };
+        let (runner, typed, cut) = (self.runner.clone(), queued.typed.clone(), queued.cut.clone());
+        let task = tokio::spawn(async move { runner.run(typed, cut).await });
+        self.at_work = Some(AtWork { queued, started: Instant::now(), scheduling, task });
+    }
+
+    /// Logs that the batch at work is done, and forgets its input.
+    fn committed(&mut self, done: Result<Done>) -> Result<()> {
+        let Some(AtWork { queued, started, scheduling, .. }) = self.at_work.take() else { return Ok(()) };
+        let cut = &queued.cut;
+        let done = done.with_context(|| format!("batch {} failed", cut.batch))?;
+        let rows_in = cut.sources.iter().map(|(_, cut)| sources::rows(cut)).sum();
+        let stats = BatchStats {
+            batch: cut.batch,
+            rows_in,
+            rows_out: done.rows_out.iter().map(|(_, rows)| rows).sum(),
+            rejected: done.meters.values().map(|m| m.rejected).sum(),
+            processing: started.elapsed(),
+            scheduling,
+            queued: self.queue.len(),
+        };
+        self.log.append(&Record::Committed { batch: cut.batch, rows_in, rows_out: done.rows_out })?;
+        self.blocks().release(sources::stored(&cut.sources));
+        if let Some(sources) = &mut self.sources {
+            let finished = self.started.elapsed();
+            let measured = Measured { finished, rows: 0, processing: stats.processing, scheduling };
+            sources.measured(&cut.sources, measured);
+        }
+        let rates = self.sources.as_ref().map(Sources::rates).unwrap_or_default();
+        {
+            let mut status = self.status.write().unwrap_or_else(PoisonError::into_inner);
+            status.add(&stats, &done.meters);
+            status.rates = rates;
+        }
+        (self.on_batch)(&stats);
+        Ok(())
+    }
+
+    fn blocks(&self) -> &BlockStore {
+        &self.runner.rooms.blocks
+    }
+
+    /// Stops receiving; the batches of what was received are still to come.
+    fn stop(&mut self) {
+        self.draining = true;
+        if let Some(sources) = &mut self.sources {
+            sources.stop();
+        }
+    }
+
+    fn swap(&mut self, to: Target) -> Result<Swapped> {
+        let (operator, to, back) = match to {
+            Target::Component(running) => (running.operator.clone(), running, false),
+            Target::Back(operator) => {
+                let before = self.before.get(&operator).and_then(|b| b.last()).cloned();
+                let before = before.with_context(|| {
+                    format!("operator `{operator}` has not been swapped since the host started: there is nothing to go back to")
+                })?;
+                (operator, before, true)
+            }
+        };
+        let mut typed = Typed::clone(&self.typed);
+        let from = typed.swap(&to).with_context(|| format!("there is no component to swap in `{operator}`"))?;
+        self.log.append(&Record::Swapped { from: from.clone(), to: to.clone() })?;
+        let history = self.before.entry(operator).or_default();
+        if back {
+            history.pop();
+        } else {
+            history.push(from.clone());
+        }
+        self.status.write().unwrap_or_else(PoisonError::into_inner).operators = typed.running();
+        self.typed = Arc::new(typed);
+        Ok(Swapped { from, to, first_batch: self.next })
+    }
+}

@@ -1,0 +1,100 @@
+//! A driver from a pipeline and a data folder: everything opened, checked and put together.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use indexmap::IndexMap;
+
+use super::{BatchLog, BatchStats, Clock, DeadLetters, Driver, Handle, Parts, Record, Runner, Sources, Typed};
+use crate::block::BlockStore;
+use crate::data_dir::PipelineDir;
+use crate::plan::{Operators, Pool, Rooms};
+use crate::sink::{self, SharedWriter, Sink};
+use crate::source::{self, Mode, SourceContext};
+use crate::time::BatchTime;
+
+/// How a pipeline is to be run.
+pub struct Setup {
+    /// Whether to follow the clock, or to read all input at once.
+    pub mode: Mode,
+    /// Compute threads.
+    pub threads: NonZeroUsize,
+    /// The first batch, when all input is read at once.
+    pub start: BatchTime,
+    /// Cuts the stream.
+    pub clock: Arc<dyn Clock>,
+    /// Where `stdout` sinks print.
+    pub output: SharedWriter,
+    /// Called with each batch that is committed.
+    pub on_batch: Box<dyn FnMut(&BatchStats) + Send>,
+}
+
+impl Setup {
+    /// Opens sinks, log and sources, in this order: nothing is received before it can be kept.
+    pub fn open(self, typed: Typed, operators: Arc<Operators>, folder: &PipelineDir) -> Result<(Driver, Handle)> {
+        let pipeline = &typed.loaded.pipeline;
+        let batch = &pipeline.batch;
+        let interval = batch.interval.0;
+        let mut sinks: IndexMap<String, Arc<dyn Sink>> = IndexMap::new();
+        for (name, spec) in &pipeline.sinks {
+            let schema = typed.union(spec.inputs())?;
+            sinks.insert(name.clone(), sink::open(name, spec, schema, self.output.clone())?);
+        }
+        let (log, records) = BatchLog::open(&folder.log())?;
+        let first = match self.mode {
+            Mode::Once => self.start,
+            Mode::Live => first_batch(&records, self.clock.now(), interval),
+        };
+        let blocks = BlockStore::new(batch.block_memory.0);
+        let context = SourceContext {
+            store: blocks.clone(),
+            interval,
+            block_interval: batch.block_interval.0,
+            block_size: batch.block_size.0,
+            mode: self.mode,
+            runtime: tokio::runtime::Handle::current(),
+        };
+        let mut opened = Vec::with_capacity(typed.sources.len());
+        for (name, source) in &typed.sources {
+            opened.push((name.clone(), source::open(name, &pipeline.sources[name], &source.decoding, &context)?));
+        }
+        let controlled = self.mode == Mode::Live && batch.backpressure.enabled;
+        let sources = Sources::new(opened, interval, controlled.then_some(&batch.backpressure))?;
+        let runner = Runner {
+            rooms: Arc::new(Rooms { operators, blocks, sinks, pool: Pool::new(self.threads.get())? }),
+            dead_letters: DeadLetters::at(&folder.dead_letters()),
+            partitions: batch.partitions.unwrap_or_else(cores),
+        };
+        let Self { mode, clock, on_batch, .. } = self;
+        Ok(Driver::new(Parts { typed, sources, runner, log, clock, mode, first, on_batch }))
+    }
+}
+
+/// How many cores there are.
+pub fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// The end of the interval that is going on, but never a batch time that a live run has used before.
+fn first_batch(records: &[Record], now: u64, interval: Duration) -> BatchTime {
+    let first = BatchTime::after(now, interval);
+    let mut live = false;
+    let mut last = None;
+    for record in records {
+        match record {
+            Record::Started { live: follows_the_clock, .. } => live = *follows_the_clock,
+            Record::Cut(cut) if live => last = last.max(Some(cut.batch)),
+            _ => {}
+        }
+    }
+    match last {
+        Some(last) if last >= first => {
+            let next = last.next(interval);
+            tracing::warn!(first_batch = %next, "the clock is behind the batches of the run before; waiting for it");
+            next
+        }
+        _ => first,
+    }
+}

@@ -1,0 +1,112 @@
+//! `sql` operators: a query over streams and tables, planned by DataFusion, pure.
+//!
+//! A query runs in one partition over rows in canonical order, so that its result, order included, is the same in every
+//! run; `now()` is the batch's time; functions that differ from call to call are refused.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+use arrow::datatypes::Schema;
+use chrono::{DateTime, Utc};
+use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+
+use crate::plan::{Hole, QUERY_ROWS, fill};
+use crate::time::BatchTime;
+
+/// A checked query.
+#[derive(Debug, Clone)]
+pub struct Query {
+    state: SessionState,
+    plan: LogicalPlan,
+}
+
+impl Query {
+    /// Checks a query over streams with these columns and over tables.
+    pub async fn new(
+        sql: &str,
+        streams: &[(String, Arc<Schema>)],
+        tables: &[(String, Arc<dyn TableProvider>)],
+    ) -> Result<Self> {
+        let mut config = SessionConfig::new().with_target_partitions(1).with_batch_size(QUERY_ROWS);
+        config.options_mut().sql_parser.map_string_types_to_utf8view = false;
+        // A recursion that does not end would hold up the stream for ever.
+        config.options_mut().execution.enable_recursive_ctes = false;
+        let context = SessionContext::new_with_config(config);
+        for (name, schema) in streams {
+            context.register_table(name, Arc::new(Hole::new(name, schema)))?;
+        }
+        for (name, table) in tables {
+            context.register_table(name, table.clone())?;
+        }
+        let state = context.state();
+        let plan = state.create_logical_plan(sql).await.map_err(|e| anyhow!("{}", readable(&e)))?;
+        if matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_)) {
+            bail!("the query explains or describes instead of answering with rows: only `select …` can be an operator");
+        }
+        SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false)
+            .verify_plan(&plan)
+            .context("only a query (`select …`) can be an operator")?;
+        if let Some(function) = volatile(&plan)? {
+            bail!(
+                "the query calls `{function}`, whose result differs from call to call: operators are pure functions; \
+                 take such a value from a source"
+            );
+        }
+        Ok(Self { state, plan })
+    }
+
+    /// The columns of the result.
+    pub fn schema(&self) -> &Schema {
+        self.plan.schema().as_arrow()
+    }
+
+    /// The plan for one batch, over the streams' plans: one partition each, in canonical order, without segments.
+    pub async fn plan(
+        &self,
+        batch: BatchTime,
+        streams: &HashMap<String, Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut state = self.state.clone();
+        let millis = i64::try_from(batch.as_millis()).unwrap_or(i64::MAX);
+        let now: DateTime<Utc> = DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        state.execution_props_mut().query_execution_start_time = Some(now);
+        let physical = state.create_physical_plan(&self.plan).await?;
+        Ok(fill(physical, streams)?)
+    }
+}
+
+/// DataFusion's error without its own words for where it arose and where it looks for tables.
+fn readable(error: &DataFusionError) -> String {
+    let text = error.strip_backtrace();
+    let text = text.strip_prefix("Error during planning: ").unwrap_or(&text);
+    text.replace("datafusion.public.", "")
+}
+
+/// The name of a function in the query that gives another result each time it is called.
+fn volatile(plan: &LogicalPlan) -> Result<Option<String>> {
+    let mut found = None;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            datafusion::common::tree_node::TreeNode::apply(expr, |expr: &Expr| {
+                if let Expr::ScalarFunction(call) = expr
+                    && call.func.signature().volatility == Volatility::Volatile
+                {
+                    found = Some(call.func.name().to_owned());
+                    return Ok(TreeNodeRecursion::Stop);
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(found)
+}

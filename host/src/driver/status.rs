@@ -1,0 +1,68 @@
+//! What a running host tells of itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::log::Running;
+use crate::plan::OperatorMeter;
+use crate::time::BatchTime;
+
+/// One finished batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BatchStats {
+    /// The batch.
+    pub batch: BatchTime,
+    /// Rows read, over all sources.
+    pub rows_in: u64,
+    /// Rows written, over all sinks.
+    pub rows_out: u64,
+    /// Rows rejected, over all operators and sources.
+    pub rejected: u64,
+    /// From the batch's start to its commit.
+    pub processing: Duration,
+    /// From the batch's time until its start: how long it waited for earlier batches.
+    pub scheduling: Duration,
+    /// Batches that wait behind it.
+    pub queued: usize,
+}
+
+/// A host's state, as `weir status` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The batch interval.
+    pub interval: Duration,
+    /// Batches committed since the host started.
+    pub batches: u64,
+    /// Rows read since the host started.
+    pub rows_in: u64,
+    /// Rows written since the host started.
+    pub rows_out: u64,
+    /// Rows rejected since the host started.
+    pub rejected: u64,
+    /// The last batch committed.
+    pub last: Option<BatchStats>,
+    /// What each operator that is a component runs.
+    pub operators: Vec<Running>,
+    /// What each operator and source did since the host started.
+    pub meters: BTreeMap<String, OperatorMeter>,
+    /// Each source's rate limit in rows a second, where the rate controller has set one.
+    pub rates: BTreeMap<String, f64>,
+}
+
+impl Status {
+    /// Adds a finished batch.
+    pub(super) fn add(&mut self, stats: &BatchStats, meters: &BTreeMap<String, OperatorMeter>) {
+        self.batches += 1;
+        self.rows_in += stats.rows_in;
+        self.rows_out += stats.rows_out;
+        self.rejected += stats.rejected;
+        for (name, meter) in meters {
+            self.meters.entry(name.clone()).or_default().add(meter);
+        }
+        self.last = Some(stats.clone());
+    }
+}

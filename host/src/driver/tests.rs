@@ -1,0 +1,118 @@
+//! The driver under a clock that the test drives, with a generator, a query and a sink that prints.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::data_dir::DataDir;
+use crate::operator::{Components, Engine};
+use crate::pipeline::Pipeline;
+use crate::plan::Operators;
+
+const PIPELINE: &str = r#"
+name = "numbers"
+[sources.numbers]
+type = "generator"
+rate = "3/s"
+columns = { n = { kind = "sequence" } }
+[operators.marked]
+sql = "select n, now() as at from numbers"
+inputs = ["numbers"]
+[sinks.out]
+type = "stdout"
+format = "json"
+inputs = ["marked"]
+"#;
+
+/// 2023-11-14T22:13:20Z.
+const NOW: u64 = 1_700_000_000_000;
+
+struct Bench {
+    clock: ManualClock,
+    handle: Handle,
+    batches: mpsc::UnboundedReceiver<BatchStats>,
+    running: tokio::task::JoinHandle<Result<Status>>,
+    printed: Arc<Mutex<Vec<u8>>>,
+}
+
+/// Starts the pipeline at `now`, on a data folder.
+async fn start(data: &DataDir, now: u64) -> Bench {
+    let loaded = Pipeline::parse(PIPELINE, Path::new("numbers.toml"), &|_| None).expect("a sound pipeline");
+    let components = Components::new(Engine::new().expect("an engine"), data.registry(), data.cache());
+    let operators = Arc::new(Operators::new(components));
+    let typed = Typed::new(loaded, &operators).await.expect("types");
+    let folder = data.claim("numbers").expect("a folder that nobody uses");
+    let clock = ManualClock::at(now);
+    let printed = Arc::new(Mutex::new(Vec::new()));
+    let (sender, batches) = mpsc::unbounded_channel();
+    let setup = Setup {
+        mode: Mode::Live,
+        threads: std::num::NonZeroUsize::MIN,
+        start: BatchTime::from_millis(0),
+        clock: Arc::new(clock.clone()),
+        output: printed.clone(),
+        on_batch: Box::new(move |stats| drop(sender.send(stats.clone()))),
+    };
+    let (driver, handle) = setup.open(typed, operators, &folder).expect("opens");
+    let running = tokio::spawn(async move {
+        let _held_while_it_runs = folder;
+        driver.run().await
+    });
+    Bench { clock, handle, batches, running, printed }
+}
+
+impl Bench {
+    /// Lets one interval pass; gives the batch's time and its rows.
+    async fn tick(&mut self) -> (u64, u64) {
+        self.clock.advance(Duration::from_secs(1));
+        let stats = self.batches.recv().await.expect("a batch");
+        (stats.batch.as_millis(), stats.rows_out)
+    }
+
+    async fn stop(self) -> (Status, String) {
+        self.handle.stop().await;
+        let status = self.running.await.expect("no panic").expect("a clean end");
+        let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (status, String::from_utf8(printed).expect("text"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_runs_for_each_interval_and_sees_its_own_time_as_now() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let mut bench = start(&DataDir::at(scratch.path()), NOW + 250).await;
+    assert_eq!(bench.tick().await, (NOW + 1000, 3));
+    assert_eq!(bench.tick().await, (NOW + 2000, 3));
+    let (status, printed) = bench.stop().await;
+    assert_eq!((status.rows_in, status.rows_out), (6, 6));
+    let first = printed.lines().next().expect("rows");
+    assert_eq!(first, r#"{"n":0,"at":"2023-11-14T22:13:21Z"}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batch_times_go_on_after_a_restart_even_when_the_clock_was_set_back() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let data = DataDir::at(scratch.path());
+    let mut bench = start(&data, NOW).await;
+    assert_eq!(bench.tick().await.0, NOW + 1000);
+    bench.stop().await;
+
+    let mut bench = start(&data, NOW - 5000).await;
+    bench.clock.advance(Duration::from_secs(60));
+    let next = bench.batches.recv().await.expect("a batch").batch.as_millis();
+    assert!(next > NOW + 1000, "{next}");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_is_no_component_cannot_be_swapped_and_the_stream_runs_on() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let mut bench = start(&DataDir::at(scratch.path()), NOW).await;
+    let error = bench.handle.swap(Target::Back("marked".into())).await.expect_err("nothing to go back to");
+    assert!(error.to_string().contains("`marked` has not been swapped"), "{error:#}");
+    assert_eq!(bench.tick().await, (NOW + 1000, 3));
+    bench.stop().await;
+}

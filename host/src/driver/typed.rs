@@ -1,0 +1,291 @@
+//! A pipeline with every stream's columns known: references resolved to digests, components configured, queries checked.
+//!
+//! `weir check` stops here; `weir run` goes on with what is made here; a swap is checked against it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use indexmap::IndexMap;
+
+use super::log::Running;
+use super::sql::Query;
+use super::table::Table;
+use crate::operator::{Digest, Reference};
+use crate::pipeline::{Loaded, OnReject, OperatorKind, OperatorSpec, SourceSpec};
+use crate::plan::{ComponentCall, Operators, adopted_schema};
+use crate::rows::{Columns, describe};
+use crate::source::Decoding;
+
+/// A source whose columns are known.
+#[derive(Debug, Clone)]
+pub struct TypedSource {
+    /// How its bytes become rows.
+    pub decoding: Decoding,
+    /// What becomes of records that cannot be read.
+    pub on_reject: OnReject,
+}
+
+/// An operator whose columns are known.
+#[derive(Debug, Clone)]
+pub enum TypedOperator {
+    /// Rows in, rows out.
+    Transform {
+        /// The component, as it is now.
+        call: ComponentCall,
+        /// Indices of the key's columns; without any, rows stay in their partitions.
+        key: Vec<usize>,
+        /// Its output.
+        output: Columns,
+    },
+    /// Rows of a key to one.
+    Aggregate {
+        /// The component, as it is now.
+        call: ComponentCall,
+        /// Indices of the key's columns; without any, all rows are one group.
+        key: Vec<usize>,
+        /// The key's columns.
+        key_columns: Columns,
+        /// The columns of an accumulator.
+        accumulator: Columns,
+        /// The columns of a result, without the key.
+        output: Columns,
+    },
+    /// A query.
+    Sql {
+        /// The query, checked.
+        query: Box<Query>,
+        /// Its output.
+        output: Columns,
+    },
+}
+
+impl TypedOperator {
+    /// The component, if it is one.
+    pub fn call(&self) -> Option<&ComponentCall> {
+        match self {
+            Self::Transform { call, .. } | Self::Aggregate { call, .. } => Some(call),
+            Self::Sql { .. } => None,
+        }
+    }
+
+    fn call_mut(&mut self) -> Option<&mut ComponentCall> {
+        match self {
+            Self::Transform { call, .. } | Self::Aggregate { call, .. } => Some(call),
+            Self::Sql { .. } => None,
+        }
+    }
+}
+
+/// A pipeline that can be planned.
+#[derive(Debug, Clone)]
+pub struct Typed {
+    /// The pipeline and its graph.
+    pub loaded: Loaded,
+    /// Sources that reach a sink, in file order.
+    pub sources: IndexMap<String, TypedSource>,
+    /// Operators that reach a sink, in the order in which they can run.
+    pub operators: IndexMap<String, TypedOperator>,
+    /// Tables.
+    pub tables: IndexMap<String, Table>,
+    /// The columns of each stream.
+    pub streams: HashMap<String, SchemaRef>,
+}
+
+impl Typed {
+    /// Finds out every stream's columns. Compiles components and reads tables and the heads of files.
+    pub async fn new(loaded: Loaded, operators: &Operators) -> Result<Self> {
+        let mut typed = Self {
+            sources: IndexMap::new(),
+            operators: IndexMap::new(),
+            tables: IndexMap::new(),
+            streams: HashMap::new(),
+            loaded,
+        };
+        let reached: Vec<String> = typed.loaded.graph.streams().map(str::to_owned).collect();
+        for (name, spec) in typed.loaded.pipeline.sources.iter().filter(|(name, _)| reached.contains(name)) {
+            let decoding = Decoding::of(name, spec)?;
+            if let Some(field) = decoding.schema().fields().iter().find(|f| f.name().starts_with("__")) {
+                bail!("source `{name}` has a column `{}`: names that begin with `__` are Weir's own", field.name());
+            }
+            typed.streams.insert(name.clone(), decoding.schema());
+            typed.sources.insert(name.clone(), TypedSource { decoding, on_reject: on_reject(spec) });
+        }
+        for (name, spec) in &typed.loaded.pipeline.tables {
+            let table = Table::read(spec).with_context(|| format!("table `{name}`"))?;
+            typed.tables.insert(name.clone(), table);
+        }
+        let order: Vec<String> = typed.loaded.graph.operators().map(str::to_owned).collect();
+        for name in order {
+            let spec = &typed.loaded.pipeline.operators[&name];
+            let operator = typed.operator(&name, spec, operators).await?;
+            let output = output(&operator);
+            Columns::of(&output).with_context(|| format!("operator `{name}`"))?;
+            typed.streams.insert(name.clone(), output);
+            typed.operators.insert(name, operator);
+        }
+        for (name, spec) in &typed.loaded.pipeline.sinks {
+            typed.union(spec.inputs()).with_context(|| format!("sink `{name}`"))?;
+        }
+        Ok(typed)
+    }
+
+    async fn operator(&self, name: &str, spec: &OperatorSpec, operators: &Operators) -> Result<TypedOperator> {
+        let at = || format!("operator `{name}`");
+        let Some(kind) = spec.kind() else { bail!("operator `{name}` is nothing: write transform, aggregate or sql") };
+        if let OperatorKind::Sql(sql) = kind {
+            let streams = spec.inputs.iter().filter(|i| self.streams.contains_key(*i));
+            let streams: Vec<_> = streams.map(|i| (i.clone(), self.streams[i].clone())).collect();
+            let tables: Vec<(String, Arc<dyn TableProvider>)> =
+                self.tables.iter().map(|(n, t)| (n.clone(), t.provider())).collect();
+            let query = Query::new(sql, &streams, &tables).await.with_context(at)?;
+            let schema = adopted_schema(query.schema()).map_err(anyhow::Error::msg).with_context(at)?;
+            return Ok(TypedOperator::Sql { query: Box::new(query), output: Columns::of(&schema)? });
+        }
+        let (OperatorKind::Transform(reference) | OperatorKind::Aggregate(reference) | OperatorKind::Sql(reference)) =
+            kind;
+        let reference: Reference = reference.parse().with_context(at)?;
+        let input = self.union(&spec.inputs).with_context(at)?;
+        let key = key(&input, &spec.key).with_context(at)?;
+        let digest = operators.components().registry().resolve(&reference).with_context(at)?;
+        let call = ComponentCall {
+            operator: name.to_owned(),
+            component: reference.to_string(),
+            digest,
+            config: serde_json::to_string(&spec.config.clone().unwrap_or_default())?,
+            input: Columns::of(&input)?,
+            memory: spec.limits.memory.0,
+            fuel: spec.limits.fuel,
+            output: spec.limits.output.0,
+            on_reject: spec.on_reject,
+            chunk_rows: self.loaded.pipeline.batch.chunk_rows.get(),
+        };
+        if let OperatorKind::Transform(_) = kind {
+            let transform = operators.transform(&call)?;
+            return Ok(TypedOperator::Transform { key, output: Columns::of(transform.output())?, call });
+        }
+        let aggregate = operators.aggregate(&call)?;
+        let key_columns = input.project(&key)?;
+        if let Some(clash) =
+            aggregate.output().fields().iter().find(|f| key_columns.column_with_name(f.name()).is_some())
+        {
+            bail!(
+                "operator `{name}` answers with a column `{}`, which is also a column of its key; rename the key's in SQL before",
+                clash.name()
+            );
+        }
+        Ok(TypedOperator::Aggregate {
+            key,
+            key_columns: Columns::of(&key_columns)?,
+            accumulator: Columns::of(aggregate.accumulator())?,
+            output: Columns::of(aggregate.output())?,
+            call,
+        })
+    }
+
+    /// The columns of several streams put one after the other: they must have the same.
+    pub fn union(&self, inputs: &[String]) -> Result<SchemaRef> {
+        let mut streams = inputs.iter().map(|name| (name, &self.streams[name]));
+        let Some((first_name, first)) = streams.next() else { bail!("there is no input") };
+        for (name, schema) in streams {
+            if schema != first {
+                bail!(
+                    "its inputs have different columns and cannot be put together: `{first_name}` has {}; `{name}` has {}. \
+                     Bring one to the other's with `sql` (a `?` marks a column that may be null; coalesce takes it away)",
+                    describe(first),
+                    describe(schema)
+                );
+            }
+        }
+        Ok(first.clone())
+    }
+
+    /// What each operator that is a component runs now.
+    pub fn running(&self) -> Vec<Running> {
+        self.operators.values().filter_map(TypedOperator::call).map(running).collect()
+    }
+
+    /// The operator with another component, if it fits: same world, same columns out.
+    pub fn fitting(&self, operator: &str, reference: &Reference, operators: &Operators) -> Result<Running> {
+        let Some(typed) = self.operators.get(operator) else {
+            let known: Vec<&str> = self.operators.keys().map(String::as_str).collect();
+            bail!("there is no operator `{operator}`; there is {}", known.join(", "));
+        };
+        let Some(call) = typed.call() else {
+            bail!("operator `{operator}` is a query, not a component: change the pipeline file and restart")
+        };
+        let digest = operators.components().registry().resolve(reference)?;
+        let call = ComponentCall { component: reference.to_string(), digest, ..call.clone() };
+        match typed {
+            TypedOperator::Transform { output, .. } => {
+                let transform = operators.transform(&call)?;
+                same("output", &output.schema(), transform.output(), &call)?;
+            }
+            TypedOperator::Aggregate { accumulator, output, .. } => {
+                let aggregate = operators.aggregate(&call)?;
+                same("output", &output.schema(), aggregate.output(), &call)?;
+                same("accumulator", &accumulator.schema(), aggregate.accumulator(), &call)?;
+            }
+            TypedOperator::Sql { .. } => {}
+        }
+        Ok(running(&call))
+    }
+
+    /// Puts another component, found fitting, in an operator's place.
+    pub fn swap(&mut self, to: &Running) -> Option<Running> {
+        let call = self.operators.get_mut(&to.operator)?.call_mut()?;
+        let from = running(call);
+        call.component.clone_from(&to.component);
+        call.digest = to.digest;
+        Some(from)
+    }
+
+    /// The contents of each table.
+    pub fn table_versions(&self) -> Vec<(String, Digest)> {
+        self.tables.iter().map(|(name, table)| (name.clone(), table.digest())).collect()
+    }
+}
+
+fn running(call: &ComponentCall) -> Running {
+    Running { operator: call.operator.clone(), component: call.component.clone(), digest: call.digest }
+}
+
+fn same(what: &str, now: &Schema, new: &Schema, call: &ComponentCall) -> Result<()> {
+    if now == new {
+        return Ok(());
+    }
+    bail!(
+        "{call} does not fit: its {what} columns are {}, but those of the one that runs are {}",
+        describe(new),
+        describe(now)
+    )
+}
+
+fn output(operator: &TypedOperator) -> SchemaRef {
+    let schema = match operator {
+        TypedOperator::Transform { output, .. } | TypedOperator::Sql { output, .. } => output.schema(),
+        TypedOperator::Aggregate { key_columns, output, .. } => {
+            let fields =
+                [key_columns.schema(), output.schema()].map(|s| s.fields().iter().cloned().collect::<Vec<_>>());
+            Schema::new(fields.concat())
+        }
+    };
+    Arc::new(schema)
+}
+
+fn on_reject(spec: &SourceSpec) -> OnReject {
+    match spec {
+        SourceSpec::File { on_reject, .. } | SourceSpec::Socket { on_reject, .. } => *on_reject,
+        SourceSpec::Generator { .. } => OnReject::Fail,
+    }
+}
+
+fn key(input: &Schema, names: &[String]) -> Result<Vec<usize>> {
+    let index = |name: &String| {
+        let found = input.column_with_name(name).map(|(i, _)| i);
+        found.with_context(|| format!("key column `{name}` is not among its input's columns: {}", describe(input)))
+    };
+    names.iter().map(index).collect()
+}
