@@ -1,0 +1,143 @@
+//! `weir plugin test`: an operator run on rows, with no pipeline of the user's.
+//!
+//! The rows go through the same plan nodes as in a stream, so what passes here passes there: a pipeline of one source,
+//! the operator and one sink is run once, in a data folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, Result, bail};
+use bytesize::ByteSize;
+use indexmap::IndexMap;
+
+use crate::cli::check::operators;
+use crate::data_dir::DataDir;
+use crate::driver::{DeadLetters, Setup, Status, SystemClock, Typed, cores};
+use crate::operator::{World, componentize, inspect};
+use crate::pipeline::Pipeline;
+use crate::rows::ColumnType;
+use crate::source::Mode;
+use crate::time::BatchTime;
+
+/// What to run on what.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The component (.wasm), as `weir plugin build` leaves it
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// The rows: .jsonl or .json (an object a line), .csv (with a header), or text (a line is a row, column `line`)
+    #[arg(long, value_name = "ROWS")]
+    input: PathBuf,
+
+    /// Column types, where the inferred ones do not fit: name=type, with a comma between
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', value_parser = column)]
+    schema: Vec<(String, ColumnType)>,
+
+    /// The operator's config, as JSON
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    config: String,
+
+    /// For an aggregate: the columns of the key
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    key: Vec<String>,
+}
+
+fn column(text: &str) -> Result<(String, ColumnType), String> {
+    let (name, kind) = text.split_once('=').ok_or("write name=type, as in amount=int64")?;
+    let kind = serde_json::from_value(kind.into())
+        .map_err(|_| format!("`{kind}` is no type; there is boolean, int64, float64, timestamp, utf8, binary"))?;
+    Ok((name.to_owned(), kind))
+}
+
+pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
+    let at = || args.file.display().to_string();
+    let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {}", at()))?;
+    let world = inspect(&componentize(&bytes).with_context(at)?).with_context(at)?;
+    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let trial = DataDir::at(scratch.path());
+    trial.registry().register(&bytes, Some("operator"), Some("trial")).with_context(at)?;
+    let pipeline = pipeline(args, world)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (status, letters) = runtime.block_on(trial_run(&pipeline, &trial, data))?;
+    eprint!("{letters}");
+    let meter = status.meters.get("operator").cloned().unwrap_or_default();
+    eprintln!(
+        "{} rows in, {} out, {} rejected; {} fuel in {} calls, at most {} of memory",
+        meter.rows_in,
+        meter.rows_out,
+        meter.rejected,
+        meter.fuel,
+        meter.calls,
+        ByteSize::b(meter.peak_memory).display().iec()
+    );
+    Ok(())
+}
+
+/// The pipeline file of the trial.
+fn pipeline(args: &Args, world: World) -> Result<String> {
+    let input = args.input.canonicalize().with_context(|| format!("cannot read {}", args.input.display()))?;
+    let config: toml::Table =
+        serde_json::from_str(&args.config).context("--config must be a JSON object without nulls")?;
+    let kind = match world {
+        World::Transform => "transform",
+        World::Aggregate => "aggregate",
+        World::State | World::Sink => {
+            bail!("{} is of the world `{world}`, which this version does not run", args.file.display())
+        }
+    };
+    let mut source = toml::toml! { type = "file" };
+    source.insert("path".into(), input.to_string_lossy().into_owned().into());
+    source.insert("format".into(), format(&input).into());
+    source.insert("on_reject".into(), "dead-letter".into());
+    if !args.schema.is_empty() {
+        let columns: IndexMap<_, _> = args.schema.iter().map(|(n, t)| (n.clone(), t.to_string())).collect();
+        source.insert("schema".into(), toml::Value::try_from(columns)?);
+    }
+    let mut operator = toml::toml! { inputs = ["rows"] on_reject = "dead-letter" };
+    operator.insert(kind.into(), "operator@trial".into());
+    operator.insert("config".into(), config.into());
+    operator.insert("key".into(), args.key.clone().into());
+    let mut file = toml::toml! {
+        name = "trial"
+        [sinks.printed]
+        type = "stdout"
+        format = "json"
+        inputs = ["operator"]
+    };
+    file.insert("sources".into(), toml::Table::from_iter([("rows".to_owned(), source.into())]).into());
+    file.insert("operators".into(), toml::Table::from_iter([("operator".to_owned(), operator.into())]).into());
+    Ok(toml::to_string(&file)?)
+}
+
+fn format(input: &Path) -> &'static str {
+    match input.extension().and_then(|e| e.to_str()) {
+        Some("jsonl" | "json" | "ndjson") => "json",
+        Some("csv") => "csv",
+        _ => "text",
+    }
+}
+
+/// Runs the pipeline; gives its status and its dead letters.
+async fn trial_run(pipeline: &str, trial: &DataDir, data: &DataDir) -> Result<(Status, String)> {
+    // `${` in a path or a config of the user's stands for itself.
+    let loaded = Pipeline::parse(&pipeline.replace("${", "$${"), Path::new("trial.toml"), &|_| None)?;
+    // Compiled code is worth keeping; everything else goes with the scratch folder.
+    let operators = operators(&trial.with_cache_of(data))?;
+    let folder = trial.claim(&loaded.name)?;
+    let typed = Typed::new(loaded, &operators).await?;
+    let start = BatchTime::after(0, typed.loaded.pipeline.batch.interval.0);
+    let setup = Setup {
+        mode: Mode::Once,
+        threads: cores(),
+        start,
+        clock: Arc::new(SystemClock),
+        output: Arc::new(Mutex::new(std::io::stdout())),
+        on_batch: Box::new(|_| {}),
+    };
+    let (driver, _handle) = setup.open(typed, operators, &folder)?;
+    let status = driver.run().await?;
+    let letters = DeadLetters::at(&folder.dead_letters()).path(start);
+    let letters = if status.rejected > 0 { std::fs::read_to_string(letters)? } else { String::new() };
+    Ok((status, letters))
+}

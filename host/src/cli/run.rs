@@ -1,0 +1,120 @@
+//! `weir run`: a pipeline at work.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::check::{load, operators};
+use super::progress;
+use crate::control;
+use crate::data_dir::{DataDir, HostFile};
+use crate::driver::{Handle, Setup, Status, SystemClock, Typed, cores};
+use crate::plan::Operators;
+use crate::source::Mode;
+use crate::time::BatchTime;
+
+/// What to run, and how.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The pipeline file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Process all the input that there is, then exit: the same pipeline as a batch job. Batch times are counted from
+    /// --start, not taken from the clock, so the same input gives the same output
+    #[arg(long)]
+    once: bool,
+
+    /// With --once: the instant at which the first batch begins, as in 2026-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME", default_value = "1970-01-01T00:00:00Z", requires = "once", value_parser = instant)]
+    start: SystemTime,
+
+    /// Threads on which operators run [default: one for each core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+
+    /// Where the control API listens; anyone who can reach it can swap operators. Port 0: any free port
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    control: SocketAddr,
+}
+
+/// 9000-01-01, after 1970.
+const LATEST_START: Duration = Duration::from_secs(221_845_392_000);
+
+fn instant(text: &str) -> Result<SystemTime, String> {
+    let instant = humantime::parse_rfc3339_weak(text).map_err(|e| format!("{e}; write it as 2026-01-31T00:00:00Z"))?;
+    // Batch times go on from there, and the year after 9999 cannot be written.
+    if instant >= SystemTime::UNIX_EPOCH + LATEST_START {
+        return Err("too late: the year must be before 9000".to_owned());
+    }
+    Ok(instant)
+}
+
+pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
+    progress::log();
+    let loaded = load(&args.file)?;
+    let operators = operators(data)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let status = runtime.block_on(host(args, data, loaded, operators))?;
+    if status.rejected > 0 {
+        let folder = data.root().join("pipelines").join(&status.pipeline).join("dead-letters");
+        let kept =
+            if folder.exists() { format!("; dead letters are kept in {}", folder.display()) } else { String::new() };
+        eprintln!("{} rows were rejected{kept}", status.rejected);
+    }
+    Ok(())
+}
+
+async fn host(
+    args: &Args,
+    data: &DataDir,
+    loaded: crate::pipeline::Loaded,
+    operators: Arc<Operators>,
+) -> Result<Status> {
+    let typed = Typed::new(loaded, &operators).await?;
+    let name = typed.loaded.name.clone();
+    let folder = data.claim(&name)?;
+    let interval = typed.loaded.pipeline.batch.interval.0;
+    let start = args.start.duration_since(SystemTime::UNIX_EPOCH);
+    let start = start.context("--start must not be before 1970")?;
+    let setup = Setup {
+        mode: if args.once { Mode::Once } else { Mode::Live },
+        threads: args.threads.unwrap_or_else(cores),
+        start: BatchTime::after(u64::try_from(start.as_millis())?, interval),
+        clock: Arc::new(SystemClock),
+        output: Arc::new(Mutex::new(std::io::stdout())),
+        on_batch: Box::new(progress::batch),
+    };
+    let (driver, handle) = setup.open(typed.clone(), operators.clone(), &folder)?;
+
+    let listener = TcpListener::bind(args.control).await;
+    let listener = listener.with_context(|| format!("the control API cannot listen on {}", args.control))?;
+    let address = listener.local_addr()?;
+    let _announced = folder.announce(&HostFile { pipeline: name.clone(), address, pid: std::process::id() })?;
+    tracing::info!(pipeline = %name, control = %address, data_dir = %data.root().display(), "started");
+
+    let api = tokio::spawn(control::serve(listener, handle.clone(), typed, operators));
+    let signals = tokio::spawn(stop_on_signals(handle));
+    let status = driver.run().await;
+    api.abort();
+    signals.abort();
+    status
+}
+
+/// The first SIGINT or SIGTERM drains; the second ends the process at once.
+async fn stop_on_signals(handle: Handle) -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut next = async || tokio::select! { _ = interrupt.recv() => 130, _ = terminate.recv() => 143 };
+    next().await;
+    tracing::info!("stopping: processing what was received; once more to end at once");
+    handle.stop().await;
+    let code = next().await;
+    std::process::exit(code);
+}

@@ -1,0 +1,63 @@
+//! `weir status`: what a running host is doing.
+
+use anyhow::Result;
+use bytesize::ByteSize;
+
+use super::progress::line;
+use crate::control::{Client, Status};
+use crate::data_dir::DataDir;
+
+/// Which host.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The pipeline, where several hosts run with the same data folder
+    #[arg(long, value_name = "NAME")]
+    pipeline: Option<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
+    let status = Client::find(data, args.pipeline.as_deref())?.status()?;
+    if args.json {
+        outln!("{}", serde_json::to_string_pretty(&status)?)?;
+    } else {
+        print(&status)?;
+    }
+    Ok(())
+}
+
+fn print(status: &Status) -> Result<()> {
+    outln!(
+        "pipeline {}: {} batches of {}, {} rows in, {} out, {} rejected",
+        status.pipeline,
+        status.batches,
+        humantime::format_duration(status.interval),
+        status.rows_in,
+        status.rows_out,
+        status.rejected
+    )?;
+    if let Some(last) = &status.last {
+        outln!("last {}", line(last))?;
+    }
+    for (source, rate) in &status.rates {
+        outln!("source {source}: at most {rate:.0} rows a second, by the rate controller")?;
+    }
+    for (name, meter) in &status.meters {
+        let running = status.operators.iter().find(|r| r.operator == *name);
+        let what = running.map(|r| format!(" ({}, {})", r.component, r.digest.short())).unwrap_or_default();
+        out!("{name}{what}: {} rows in, {} out, {} rejected", meter.rows_in, meter.rows_out, meter.rejected)?;
+        if meter.calls > 0 {
+            out!(
+                "; {} calls, {} fuel, at most {} of memory",
+                meter.calls,
+                meter.fuel,
+                ByteSize::b(meter.peak_memory).display().iec()
+            )?;
+        }
+        outln!()?;
+    }
+    Ok(())
+}

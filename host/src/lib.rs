@@ -1,0 +1,26 @@
+//! Weir: a stream processor whose user functions are sandboxed WebAssembly components.
+//!
+//! A stream is cut into small batches; a batch is a DataFusion plan over immutable blocks; every function that a user
+//! writes is called over partitions of it. `host/ARCHITECTURE.md` is the map of this crate. The major rooms are:
+//!
+//! - [`pipeline`]: the pipeline file as data: types, checking, graph.
+//! - [`operator`]: components: registry, compilation, instances, columns, limits.
+//! - [`source`], [`block`]: where rows come from, and received data by reference.
+//! - [`plan`]: the execution plan nodes that DataFusion does not have.
+//! - [`sink`]: where results go, staged and committed.
+//! - [`driver`]: the loop: clock, cut, plan, run, commit, swap.
+//! - [`control`], [`cli`]: a running host's HTTP API, and the `weir` command.
+
+pub mod block;
+pub mod cli;
+pub mod control;
+pub mod data_dir;
+pub mod driver;
+pub mod operator;
+pub mod pipeline;
+pub mod plan;
+pub mod rows;
+pub mod sink;
+pub mod source;
+pub mod time;
+pub mod units;

@@ -1,0 +1,5 @@
+//! The `weir` command; see [`weir::cli`].
+
+fn main() -> std::process::ExitCode {
+    weir::cli::main()
+}
