@@ -1,0 +1,69 @@
+//! The batch log: what a crash may do to it is mended at the next start, other damage is not passed over.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its case should fail there")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use weir_tests::Folder;
+
+const PIPELINE: &str = r#"
+    [sources.lines]
+    type = "file"
+    path = "lines.txt"
+    rate = "10/s"
+    [operators.words]
+    transform = "words@0.1.0"
+    inputs = ["lines"]
+    [sinks.out]
+    type = "files"
+    path = "out"
+    inputs = ["words"]
+"#;
+
+/// A folder in which five batches have run, and where the log of them is.
+fn folder() -> (Folder, PathBuf) {
+    let folder = Folder::new();
+    folder.write("lines.txt", "to be or not to be\n".repeat(50));
+    folder.run_once(PIPELINE).ok();
+    let log = folder.data().join("pipelines/p/batches.log");
+    assert!(fs::read(&log).expect("there is a log").starts_with(b"WEIRLOG1"));
+    (folder, log)
+}
+
+#[test]
+fn given_a_log_that_was_cut_short_when_the_host_starts_again_then_it_drops_the_torn_record_and_works() {
+    for missing in [1, 3, 7, 30] {
+        let (folder, log) = folder();
+        let before = folder.tree("out");
+        let bytes = fs::read(&log).expect("there is a log");
+        fs::write(&log, &bytes[..bytes.len() - missing]).expect("it can be written");
+        let finished = folder.run_once(PIPELINE).ok();
+        assert!(finished.stderr.contains("was cut short"), "{}", finished.stderr);
+        assert_eq!(folder.tree("out"), before);
+        let finished = folder.run_once(PIPELINE).ok();
+        assert!(!finished.stderr.contains("was cut short"), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn given_a_log_damaged_in_the_middle_when_the_host_starts_then_it_refuses_and_changes_nothing() {
+    let (folder, log) = folder();
+    let mut bytes = fs::read(&log).expect("there is a log");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    fs::write(&log, &bytes).expect("it can be written");
+    let says = ["the batch log", "pipelines/p/batches.log is damaged; nothing was changed", "move it away"];
+    folder.run_once(PIPELINE).refused(&says);
+    assert_eq!(fs::read(&log).expect("it is there"), bytes);
+    fs::remove_file(&log).expect("it can be removed");
+    folder.run_once(PIPELINE).ok();
+}
+
+#[test]
+fn given_a_file_that_is_no_log_when_the_host_starts_then_it_is_left_alone() {
+    let (folder, log) = folder();
+    fs::write(&log, "my own notes, of more than eight bytes\n").expect("it can be written");
+    folder.run_once(PIPELINE).refused(&["batches.log"]);
+    assert_eq!(fs::read(&log).expect("it is there"), b"my own notes, of more than eight bytes\n");
+}
