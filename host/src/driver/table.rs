@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::{MemTable, TableProvider};
 
@@ -18,7 +17,6 @@ use crate::source::{BlockReader, Decoding, declared_schema, infer_schema, whole_
 #[derive(Debug, Clone)]
 pub struct Table {
     provider: Arc<MemTable>,
-    schema: SchemaRef,
     digest: Digest,
 }
 
@@ -33,17 +31,12 @@ impl Table {
         let rows = rows(spec, &decoding)?;
         let bytes = std::fs::read(&spec.path).with_context(|| unreadable(&spec.path))?;
         let provider = Arc::new(MemTable::try_new(decoding.schema(), vec![rows])?);
-        Ok(Self { provider, schema: decoding.schema(), digest: Digest::of(&bytes) })
+        Ok(Self { provider, digest: Digest::of(&bytes) })
     }
 
     /// The table as DataFusion takes it.
     pub fn provider(&self) -> Arc<dyn TableProvider> {
         self.provider.clone()
-    }
-
-    /// Its columns.
-    pub fn schema(&self) -> &SchemaRef {
-        &self.schema
     }
 
     /// Identifies its contents.
