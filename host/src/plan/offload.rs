@@ -3,7 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SendableRecordBatchStream;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::sync::oneshot;
 
 /// A rayon pool that async code can wait on.
@@ -40,4 +43,38 @@ impl Pool {
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+/// Rows go through it on the pool, batch by batch.
+pub(super) trait Work: Send + 'static {
+    /// What comes of a batch.
+    fn take(&mut self, batch: &RecordBatch) -> Result<Vec<RecordBatch>>;
+
+    /// What comes after the last batch. Drops an instance, which takes a while: not for the reactor either.
+    fn finish(self) -> Result<Vec<RecordBatch>>;
+}
+
+/// Sends all of `input` through a worker.
+pub(super) fn through(
+    worker: impl Work,
+    input: SendableRecordBatchStream,
+    pool: Pool,
+) -> impl Stream<Item = Result<RecordBatch>> + Send {
+    stream::try_unfold((Some(worker), input), move |(worker, mut input)| {
+        let pool = pool.clone();
+        async move {
+            let Some(mut worker) = worker else { return Ok::<_, DataFusionError>(None) };
+            let next = input.next().await.transpose()?;
+            let work = move || match next {
+                Some(batch) => {
+                    let rows = worker.take(&batch);
+                    (Some(worker), rows)
+                }
+                None => (None, worker.finish()),
+            };
+            let (worker, rows) = pool.run(work).await?;
+            Ok(Some((stream::iter(rows?.into_iter().map(Ok)), (worker, input))))
+        }
+    })
+    .try_flatten()
 }

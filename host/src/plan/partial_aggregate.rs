@@ -13,11 +13,12 @@ use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::group::{Grouper, calls, rebased};
 use super::node::{Node, Task};
+use super::offload::{Work, through};
 use super::rooms::{BatchRoom, ComponentCall, execution};
 use super::segment::{attach_constant, detach, runs, with_segment};
 use crate::operator::{Aggregate, AggregateRunner};
@@ -71,41 +72,11 @@ impl Node for PartialAggregate {
             let aggregate = rooms.pool.run(move || rooms2.operators.aggregate(&call)).await?.map_err(execution)?;
             let runner = AggregateRunner::new(aggregate.clone());
             let worker = Worker { node, aggregate, runner, batch, partial, segment: None, rows: Vec::new() };
-            Ok::<_, DataFusionError>(fold_all(worker, input, rooms.pool.clone()))
+            Ok::<_, DataFusionError>(through(worker, input, rooms.pool.clone()))
         };
         let rows = stream::once(start).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))
     }
-}
-
-fn fold_all(
-    worker: Worker,
-    input: SendableRecordBatchStream,
-    pool: super::Pool,
-) -> impl futures::Stream<Item = Result<RecordBatch>> + Send {
-    stream::try_unfold((Some(worker), input), move |(worker, mut input)| {
-        let pool = pool.clone();
-        async move {
-            let Some(mut worker) = worker else { return Ok::<_, DataFusionError>(None) };
-            let next = input.next().await.transpose()?;
-            let last = next.is_none();
-            let work = move || {
-                let folded = match next {
-                    Some(batch) => worker.take(&batch),
-                    None => worker.flush().map(|rows| rows.into_iter().collect()),
-                };
-                if last {
-                    worker.finish();
-                    return (None, folded);
-                }
-                (Some(worker), folded)
-            };
-            let (worker, folded) = pool.run(work).await?;
-            Ok(Some((folded?, (worker, input))))
-        }
-    })
-    .map_ok(|rows: Vec<RecordBatch>| stream::iter(rows.into_iter().map(Ok)))
-    .try_flatten()
 }
 
 struct Worker {
@@ -119,7 +90,7 @@ struct Worker {
     rows: Vec<RecordBatch>,
 }
 
-impl Worker {
+impl Work for Worker {
     /// Collects rows; folds each segment that is complete.
     fn take(&mut self, batch: &RecordBatch) -> Result<Vec<RecordBatch>> {
         let (rows, segments) = detach(batch)?;
@@ -134,6 +105,14 @@ impl Worker {
         Ok(out)
     }
 
+    fn finish(mut self) -> Result<Vec<RecordBatch>> {
+        let last = self.flush()?;
+        self.batch.meter(&self.node.call, &self.runner.into_meter());
+        Ok(last.into_iter().collect())
+    }
+}
+
+impl Worker {
     /// Folds the rows collected.
     fn flush(&mut self) -> Result<Option<RecordBatch>> {
         let rows = std::mem::take(&mut self.rows);
@@ -201,10 +180,6 @@ impl Worker {
         let columns = [keys.columns(), accumulators.columns()].concat();
         let rows = of_columns(self.partial.clone(), columns, keys.num_rows())?;
         attach_constant(rows, segment).map(Some)
-    }
-
-    fn finish(self) {
-        self.batch.meter(&self.node.call, &self.runner.into_meter());
     }
 }
 

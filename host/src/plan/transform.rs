@@ -11,10 +11,11 @@ use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::node::{Node, Task};
+use super::offload::{Work, through};
 use super::rooms::{BatchRoom, ComponentCall, execution};
 use super::segment::{Position, attach, detach, runs, with_segment};
 use crate::operator::TransformRunner;
@@ -47,42 +48,11 @@ impl Node for Transform {
             let transform = rooms.pool.run(move || rooms2.operators.transform(&call2)).await?.map_err(execution)?;
             let runner = TransformRunner::new(transform, batch2.time, call.isolation());
             let worker = Worker { runner, call, batch, position: Position::default() };
-            Ok::<_, DataFusionError>(run_all(worker, input, rooms.pool.clone()))
+            Ok::<_, DataFusionError>(through(worker, input, rooms.pool.clone()))
         };
         let rows = stream::once(start).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))
     }
-}
-
-fn run_all(
-    worker: Worker,
-    input: SendableRecordBatchStream,
-    pool: super::Pool,
-) -> impl futures::Stream<Item = Result<RecordBatch>> + Send {
-    stream::try_unfold((Some(worker), input), move |(worker, mut input)| {
-        let pool = pool.clone();
-        async move {
-            let Some(mut worker) = worker else { return Ok::<_, DataFusionError>(None) };
-            match input.next().await.transpose()? {
-                Some(batch) => {
-                    let (worker, rows) = pool
-                        .run(move || {
-                            let rows = worker.run(&batch);
-                            (worker, rows)
-                        })
-                        .await?;
-                    Ok(Some((rows?, (Some(worker), input))))
-                }
-                None => {
-                    // Dropping an instance gives its memory back, which takes a while: not on the reactor.
-                    pool.run(move || worker.finish()).await?;
-                    Ok(None)
-                }
-            }
-        }
-    })
-    .map_ok(|rows: Vec<RecordBatch>| stream::iter(rows.into_iter().map(Ok)))
-    .try_flatten()
 }
 
 struct Worker {
@@ -92,8 +62,8 @@ struct Worker {
     position: Position,
 }
 
-impl Worker {
-    fn run(&mut self, batch: &RecordBatch) -> Result<Vec<RecordBatch>> {
+impl Work for Worker {
+    fn take(&mut self, batch: &RecordBatch) -> Result<Vec<RecordBatch>> {
         let (rows, segments) = detach(batch)?;
         let mut out = Vec::new();
         let mut rejected = 0;
@@ -116,7 +86,8 @@ impl Worker {
         Ok(out)
     }
 
-    fn finish(self) {
+    fn finish(self) -> Result<Vec<RecordBatch>> {
         self.batch.meter(&self.call, &self.runner.finish());
+        Ok(Vec::new())
     }
 }
