@@ -25,7 +25,21 @@ pub struct Size(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Rate(pub f64);
 
-/// A text that is not a period, size or rate.
+/// When something is read again: `"once"`, `"every batch"`, `"when changed"`, `"every 10m"`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Refresh {
+    /// Never: it is read at the start.
+    #[default]
+    Once,
+    /// For each batch.
+    EveryBatch,
+    /// For each batch before which it has changed.
+    WhenChanged,
+    /// For the first batch, and for the first of each such stretch of batch time after.
+    Every(Period),
+}
+
+/// A text that is not a period, size, rate or policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnitError {
     /// Not a [`Period`].
@@ -51,6 +65,12 @@ pub enum UnitError {
     /// Not a [`Rate`].
     #[error("`{written}` is not a rate: write rows a second, minute or hour, as in \"500/s\", \"1000/m\" or \"10/h\"")]
     Rate {
+        /// The text.
+        written: String,
+    },
+    /// Not a [`Refresh`].
+    #[error("`{written}` does not say when to read again: write \"once\", \"every batch\", \"when changed\" or a time, as in \"every 10m\"")]
+    Refresh {
         /// The text.
         written: String,
     },
@@ -173,6 +193,34 @@ impl fmt::Display for Rate {
     }
 }
 
+impl FromStr for Refresh {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let error = || UnitError::Refresh { written: text.to_owned() };
+        match text {
+            "once" => Ok(Self::Once),
+            "every batch" => Ok(Self::EveryBatch),
+            "when changed" => Ok(Self::WhenChanged),
+            _ => {
+                let period: Period = text.strip_prefix("every ").and_then(|p| p.parse().ok()).ok_or_else(error)?;
+                if period.0.is_zero() { Err(error()) } else { Ok(Self::Every(period)) }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Refresh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Once => f.write_str("once"),
+            Self::EveryBatch => f.write_str("every batch"),
+            Self::WhenChanged => f.write_str("when changed"),
+            Self::Every(period) => write!(f, "every {period}"),
+        }
+    }
+}
+
 /// Reads and writes a type as its text, and describes that text.
 ///
 /// The schema's `format` is what the pipeline's reader goes by to check a text with `FromStr`.
@@ -228,6 +276,13 @@ written_as_text!(
     "Rows a second, minute or hour.",
     r"^[0-9]+(_[0-9]+)*(\.[0-9]+)?/[smh]$",
     ["500/s", "1000/m", "10/h", "200_000/s"]
+);
+written_as_text!(
+    Refresh,
+    "refresh",
+    "When something is read again.",
+    r"^(once|every batch|when changed|every\s+([0-9]+(\.[0-9]+)?\s*[A-Za-zµ]+\s*)+)$",
+    ["once", "every batch", "when changed", "every 10m"]
 );
 
 #[cfg(test)]
@@ -308,6 +363,22 @@ mod tests {
     }
 
     #[test]
+    fn a_refresh_is_a_word_or_a_time() {
+        for same in ["once", "every batch", "when changed", "every 10m"] {
+            check::<Refresh>(same, Ok(same));
+        }
+        for wrong in ["", "Once", "every", "every 0s", "every day", "10m"] {
+            check::<Refresh>(
+                wrong,
+                Err(&format!(
+                    "`{wrong}` does not say when to read again: \
+                     write \"once\", \"every batch\", \"when changed\" or a time, as in \"every 10m\""
+                )),
+            );
+        }
+    }
+
+    #[test]
     fn the_schema_gives_examples_that_parse() {
         fn check<T: JsonSchema + FromStr<Err = UnitError>>() {
             let schema = schemars::schema_for!(T);
@@ -319,6 +390,7 @@ mod tests {
         check::<Period>();
         check::<Size>();
         check::<Rate>();
+        check::<Refresh>();
     }
 
     fn survives_writing<T>(value: T)

@@ -1,6 +1,7 @@
 //! The pipeline as a graph: which operators run, in which order, and who reads what.
 //!
-//! A *stream* is the output of a source or of an operator. Only what reaches a sink runs; the rest is unused.
+//! A *stream* is the output of a source or of an operator. Only what somebody can come to see runs: what reaches a sink,
+//! keeps a state, or is remembered by its own wish; the rest is unused.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -17,7 +18,7 @@ pub enum Consumer {
     Sink(String),
 }
 
-/// The part of a pipeline that reaches a sink.
+/// The part of a pipeline that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Graph {
     operators: Vec<String>,
@@ -97,16 +98,20 @@ impl Graph {
         self.consumers.iter().filter(|(_, readers)| readers.len() > 1).map(|(stream, _)| stream.as_str())
     }
 
-    /// The sources and operators whose rows reach no sink; they do not run.
+    /// The sources and operators that do not run.
     pub fn unused(&self) -> impl Iterator<Item = &str> {
         self.unused.iter().map(String::as_str)
     }
 }
 
-/// The names of all streams from which a sink can be reached.
+/// The names of all streams that somebody can come to see: from which a sink, a state or a kept stream follows.
 fn reachable(pipeline: &Pipeline) -> HashSet<&str> {
     let mut reached = HashSet::new();
     let mut ahead: Vec<&str> = pipeline.sinks.values().flat_map(|sink| sink.inputs()).map(String::as_str).collect();
+    let seen = pipeline.operators.iter().filter(|(_, operator)| operator.state.is_some() || operator.remember.is_some());
+    ahead.extend(seen.map(|(name, _)| name.as_str()));
+    let kept = pipeline.sources.iter().filter(|(_, source)| source.remember().is_some());
+    ahead.extend(kept.map(|(name, _)| name.as_str()));
     while let Some(stream) = ahead.pop() {
         if reached.insert(stream)
             && let Some(operator) = pipeline.operators.get(stream)

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::units::{Period, Rate, Size, UnitError};
+use crate::units::{Period, Rate, Refresh, Size, UnitError};
 
 use super::schema::reader_schema;
 
@@ -56,6 +56,7 @@ impl Text {
             Some("period") => text.parse::<Period>().map(drop),
             Some("size") => text.parse::<Size>().map(drop),
             Some("rate") => text.parse::<Rate>().map(drop),
+            Some("refresh") => text.parse::<Refresh>().map(drop),
             _ => Ok(()),
         }
     }

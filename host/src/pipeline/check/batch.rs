@@ -13,7 +13,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// More partitions than this cost more than they give: a shuffled stream has 128 key groups.
-const MOST_PARTITIONS: usize = 1024;
+pub(super) const MOST_PARTITIONS: usize = 1024;
 /// A call's columns must fit into a guest's memory.
 const MOST_CHUNK_ROWS: usize = 1_000_000;
 

@@ -7,6 +7,7 @@ mod names;
 mod operator;
 mod sink;
 mod source;
+mod window;
 
 use super::document::Document;
 use super::problem::Problem;
@@ -23,7 +24,8 @@ pub(super) fn check(pipeline: &Pipeline, findings: &mut Findings<'_>) {
         source::check_table(name, table, findings);
     }
     for (name, operator) in &pipeline.operators {
-        operator::check(name, operator, findings);
+        operator::check(name, operator, pipeline, findings);
+        window::check(name, operator, pipeline, findings);
     }
     sink::check(&pipeline.sinks, findings);
     inputs::check(pipeline, findings);
@@ -34,7 +36,7 @@ pub(super) fn warnings(pipeline: &Pipeline, graph: &Graph, document: &Document<'
     let mut findings = Findings::new(document);
     for name in graph.unused() {
         let kind = if pipeline.sources.contains_key(name) { "sources" } else { "operators" };
-        findings.at_key(&[kind, name], format!("[{kind}.{name}] does not run, because its rows reach no sink"));
+        findings.at_key(&[kind, name], format!("[{kind}.{name}] does not run, because nobody reads its rows"));
     }
     let queries = pipeline.operators.values().any(|operator| matches!(operator.kind(), Some(OperatorKind::Sql(_))));
     for name in pipeline.tables.keys().filter(|_| !queries) {

@@ -3,30 +3,75 @@
 use std::collections::HashSet;
 
 use super::Findings;
+use super::batch::MOST_PARTITIONS;
 use crate::operator::Reference;
-use crate::pipeline::{LimitsSpec, OperatorKind, OperatorSpec};
+use crate::pipeline::spec::KINDS;
+use crate::pipeline::suggest::hint;
+use crate::pipeline::{LimitsSpec, OperatorKind, OperatorSpec, Pipeline};
 use crate::units::Size;
 
-/// Checks an operator, all but its inputs.
-pub(super) fn check(name: &str, operator: &OperatorSpec, findings: &mut Findings<'_>) {
+/// Checks an operator, all but its inputs and its window.
+pub(super) fn check(name: &str, operator: &OperatorSpec, pipeline: &Pipeline, findings: &mut Findings<'_>) {
     match operator.kind() {
         None => one_kind(name, operator, findings),
         Some(OperatorKind::Transform(component)) => a_component(name, "transform", component, findings),
         Some(OperatorKind::Aggregate(component)) => a_component(name, "aggregate", component, findings),
-        Some(OperatorKind::Sql(query)) => a_query(name, query, operator, findings),
+        Some(OperatorKind::State(component)) => {
+            a_component(name, "state", component, findings);
+            state(name, operator, pipeline, findings);
+        }
+        Some(OperatorKind::Sql(query)) if query.trim().is_empty() => {
+            findings.at_key(&["operators", name, "sql"], format!("`sql` in [operators.{name}] is empty"));
+        }
+        Some(OperatorKind::Sample(sample)) if !(0.0..=1.0).contains(&sample.fraction) => {
+            let message = format!("`fraction` in [operators.{name}.sample] is {}: it must be from 0 to 1", sample.fraction);
+            findings.at_key(&["operators", name, "sample", "fraction"], message);
+        }
+        Some(OperatorKind::Snapshot(_)) => snapshot(name, operator, pipeline, findings),
+        Some(OperatorKind::Repartition(partitions)) if partitions.get() > MOST_PARTITIONS => {
+            let message = format!("`repartition` in [operators.{name}] is {partitions}; the most is {MOST_PARTITIONS}");
+            findings.at_key(&["operators", name, "repartition"], message);
+        }
+        Some(_) => {}
     }
+    misplaced(name, operator, findings);
     key(name, operator, findings);
     limits(name, &operator.limits, findings);
 }
 
 fn one_kind(name: &str, operator: &OperatorSpec, findings: &mut Findings<'_>) {
-    let written = [("transform", &operator.transform), ("aggregate", &operator.aggregate), ("sql", &operator.sql)];
-    let written: Vec<_> =
-        written.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| format!("`{key}`")).collect();
+    let quoted = |keys: &mut dyn Iterator<Item = &'static str>| keys.map(|key| format!("`{key}`")).collect::<Vec<_>>();
+    let written = quoted(&mut operator.kinds());
     let found = if written.is_empty() { "none".to_owned() } else { written.join(" and ") };
-    let message =
-        format!("[operators.{name}] must have exactly one of `transform`, `aggregate` and `sql`, but has {found}");
+    let message = format!(
+        "[operators.{name}] must have exactly one of {}, or nothing but a `window`; but has {found}",
+        quoted(&mut KINDS.into_iter()).join(", ")
+    );
     findings.at_key(&["operators", name], message);
+}
+
+fn state(name: &str, operator: &OperatorSpec, pipeline: &Pipeline, findings: &mut Findings<'_>) {
+    if operator.key.is_empty() {
+        let message = format!("[operators.{name}] keeps a state for each key: name the columns of the key, as in `key = [\"user\"]`");
+        findings.at_key(&["operators", name, "state"], message);
+    }
+    if operator.timeout.is_some_and(|timeout| timeout.0.as_millis() == 0) {
+        let message = format!("`timeout` in [operators.{name}] must be at least 1ms");
+        findings.at_key(&["operators", name, "timeout"], message);
+    }
+    if let Some(table) = operator.initial.as_ref().filter(|table| !pipeline.tables.contains_key(*table)) {
+        let known = pipeline.tables.keys().map(String::as_str);
+        let message = format!("`initial` in [operators.{name}] names `{table}`, which is no table{}", hint(table, known));
+        findings.at_key(&["operators", name, "initial"], message);
+    }
+}
+
+fn snapshot(name: &str, operator: &OperatorSpec, pipeline: &Pipeline, findings: &mut Findings<'_>) {
+    let of_state = |input: &String| pipeline.operators.get(input).is_some_and(|of| of.state.is_some());
+    if operator.inputs.len() != 1 || !operator.inputs.iter().all(of_state) {
+        let message = format!("[operators.{name}] takes snapshots: its one input must be an operator with `state`");
+        findings.at_key(&["operators", name, "inputs"], message);
+    }
 }
 
 fn a_component(name: &str, key: &str, component: &str, findings: &mut Findings<'_>) {
@@ -35,21 +80,44 @@ fn a_component(name: &str, key: &str, component: &str, findings: &mut Findings<'
     }
 }
 
-/// A query, and the keys that only a component can make use of.
-fn a_query(name: &str, query: &str, operator: &OperatorSpec, findings: &mut Findings<'_>) {
-    if query.trim().is_empty() {
-        findings.at_key(&["operators", name, "sql"], format!("`sql` in [operators.{name}] is empty"));
-    }
+/// Keys that the operator's kind cannot make use of.
+fn misplaced(name: &str, operator: &OperatorSpec, findings: &mut Findings<'_>) {
+    let Some(kind) = operator.kind() else { return };
     let defaults = OperatorSpec::default();
-    let misplaced = [
-        (!operator.key.is_empty(), "key", "a query sees all rows of its inputs, and says GROUP BY or JOIN"),
-        (operator.partitions.is_some(), "partitions", "a query runs in one partition, so that its rows have an order"),
-        (operator.config.is_some(), "config", "it is passed to a component; write the values into the query"),
-        (operator.on_reject != defaults.on_reject, "on_reject", "it is for components; a query rejects no rows"),
-        (operator.limits != defaults.limits, "limits", "they are for components; a query runs in the host"),
+    let is_component = matches!(kind, OperatorKind::Transform(_) | OperatorKind::Aggregate(_) | OperatorKind::State(_));
+    let is_state = matches!(kind, OperatorKind::State(_));
+    let (what, key_reason) = match kind {
+        OperatorKind::Sql(_) => ("`sql`", "a query sees all rows of its inputs, and says GROUP BY or JOIN"),
+        OperatorKind::Transform(_) => ("`transform`", ""),
+        OperatorKind::Aggregate(_) => ("`aggregate`", ""),
+        OperatorKind::State(_) => ("`state`", ""),
+        OperatorKind::Sample(_) => ("`sample`", "it takes each row by itself"),
+        OperatorKind::Repartition(_) => ("`repartition`", "it deals rows out evenly"),
+        OperatorKind::Snapshot(_) => ("`snapshot`", "its key is that of the state"),
+        OperatorKind::Window => ("a `window` alone", "it is for the operator that reads the window"),
+    };
+    let wrong = [
+        (!is_component && !operator.key.is_empty(), "key", key_reason),
+        (!is_component && operator.partitions.is_some(), "partitions", "it is for components, after a shuffle by `key`"),
+        (!is_component && operator.config.is_some(), "config", "it is passed to a component"),
+        (!is_component && operator.on_reject != defaults.on_reject, "on_reject", "it is for components; nothing is rejected here"),
+        (!is_component && operator.limits != defaults.limits, "limits", "they are for components"),
+        (!is_state && operator.touch != defaults.touch, "touch", "it is for operators with `state`"),
+        (!is_state && operator.timeout.is_some(), "timeout", "it is for operators with `state`"),
+        (!is_state && operator.initial.is_some(), "initial", "it is for operators with `state`"),
+        (
+            operator.whole_partition && !matches!(kind, OperatorKind::Transform(_)),
+            "whole_partition",
+            "it is for operators with `transform`",
+        ),
+        (
+            operator.window.is_some() && matches!(kind, OperatorKind::Snapshot(_)),
+            "window",
+            "a snapshot is of one moment; put a window over its rows in another operator",
+        ),
     ];
-    for (_, key, reason) in misplaced.into_iter().filter(|(misplaced, _, _)| *misplaced) {
-        let message = format!("`{key}` does not go with `sql` in [operators.{name}]: {reason}");
+    for (_, key, reason) in wrong.into_iter().filter(|(wrong, _, _)| *wrong) {
+        let message = format!("`{key}` does not go with {what} in [operators.{name}]: {reason}");
         findings.at_key(&["operators", name, key], message);
     }
 }
@@ -64,7 +132,8 @@ fn key(name: &str, operator: &OperatorSpec, findings: &mut Findings<'_>) {
             findings.at_item(&path, index, format!("`key` in [operators.{name}] names `{column}` twice"));
         }
     }
-    if operator.partitions.is_some() && operator.key.is_empty() && operator.sql.is_none() {
+    let shuffles = !operator.key.is_empty() || operator.transform.is_none();
+    if operator.partitions.is_some() && !shuffles {
         let message = format!(
             "`partitions` in [operators.{name}] needs a `key`: without one the rows stay in the partitions they are in"
         );

@@ -5,7 +5,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 
 use super::Findings;
-use crate::pipeline::{Format, GeneratedColumn, SourceSpec, TableSpec};
+use crate::pipeline::{EventTimeSpec, Format, GeneratedColumn, SourceSpec, TableSpec};
 use crate::rows::ColumnType;
 use crate::units::Rate;
 
@@ -15,12 +15,12 @@ type Columns = IndexMap<String, ColumnType>;
 pub(super) fn check(name: &str, source: &SourceSpec, findings: &mut Findings<'_>) {
     let place = ["sources", name];
     match source {
-        SourceSpec::File { path, watch: _, rate, format, schema, on_reject: _ } => {
+        SourceSpec::File { path, rate, format, schema, .. } => {
             a_path(place, path, findings);
             a_rate(place, "rate", *rate, findings);
             a_schema(place, *format, schema.as_ref(), findings);
         }
-        SourceSpec::Socket { connect, listen, format, schema, max_rate, on_reject: _ } => {
+        SourceSpec::Socket { connect, listen, format, schema, max_rate, .. } => {
             peer(name, connect.as_deref(), listen.as_deref(), findings);
             a_rate(place, "max_rate", *max_rate, findings);
             a_schema(place, *format, schema.as_ref(), findings);
@@ -32,17 +32,35 @@ pub(super) fn check(name: &str, source: &SourceSpec, findings: &mut Findings<'_>
                 findings.at_key(&["sources", name, "format"], message);
             }
         }
-        SourceSpec::Generator { rate, count: _, seed: _, columns } => {
+        SourceSpec::Generator { rate, columns, .. } => {
             a_rate(place, "rate", Some(*rate), findings);
             generated(name, columns, findings);
         }
+    }
+    if let Some(spec) = source.event_time() {
+        event_time(name, spec, findings);
+    }
+}
+
+/// Checks the column that says when a row happened.
+fn event_time(name: &str, event_time: &EventTimeSpec, findings: &mut Findings<'_>) {
+    if event_time.column.is_empty() {
+        let message = format!("`event_time` in [sources.{name}] names a column without a name");
+        findings.at_key(&["sources", name, "event_time", "column"], message);
     }
 }
 
 /// Checks a table.
 pub(super) fn check_table(name: &str, table: &TableSpec, findings: &mut Findings<'_>) {
     a_path(["tables", name], &table.path, findings);
-    a_schema(["tables", name], table.format, table.schema.as_ref(), findings);
+    match table.format.records() {
+        Some(format) => a_schema(["tables", name], format, table.schema.as_ref(), findings),
+        None if table.schema.is_some() => {
+            let message = format!("[tables.{name}] is Parquet, which says itself what columns it has: leave out `schema`");
+            findings.at_key(&["tables", name, "schema"], message);
+        }
+        None => {}
+    }
 }
 
 fn a_path([kind, name]: [&str; 2], path: &Path, findings: &mut Findings<'_>) {

@@ -1,0 +1,123 @@
+//! The pipeline file's types: the one description of its keys, which serde reads, the JSON Schema publishes and the
+//! reader of the file goes by.
+//!
+//! A doc comment here is what an editor shows for the key, and its first sentence is what the reader says about the key
+//! when it is missing. What a type cannot say (exactly one of, at least one, a name that exists) is for the check.
+
+mod operator;
+mod sink;
+mod source;
+mod table;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(super) use operator::KINDS;
+pub use operator::*;
+pub use sink::*;
+pub use source::*;
+pub use table::*;
+
+use crate::units::{Period, Rate, Size};
+
+/// What a source, table, operator or sink may be called: SQL can name it without quotes.
+const NAME: &str = "^[a-z_][a-z0-9_]*$";
+
+/// A pipeline: sources, operators and sinks, joined by name.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// The pipeline's name; by default the name of the folder that holds a `pipeline.toml`, else the file's name.
+    #[serde(default)]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    pub name: Option<String>,
+    /// How the stream is cut into batches.
+    #[serde(default)]
+    pub batch: BatchSpec,
+    /// Where rows come from, a table `[sources.NAME]` for each source.
+    #[schemars(extend("propertyNames" = {"pattern": NAME}, "minProperties" = 1))]
+    pub sources: IndexMap<String, SourceSpec>,
+    /// Data at rest that SQL operators can join, a table `[tables.NAME]` for each.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = {"pattern": NAME}))]
+    pub tables: IndexMap<String, TableSpec>,
+    /// What is done with the rows, a table `[operators.NAME]` for each operator.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = {"pattern": NAME}))]
+    pub operators: IndexMap<String, OperatorSpec>,
+    /// Where results go, a table `[sinks.NAME]` for each sink.
+    #[schemars(extend("propertyNames" = {"pattern": NAME}, "minProperties" = 1))]
+    pub sinks: IndexMap<String, SinkSpec>,
+}
+
+/// How the stream is cut into batches.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchSpec {
+    /// The batch interval, in whole milliseconds. Default "1s".
+    pub interval: Period,
+    /// How often a receiver seals a block. Default "200ms", or the interval if that is shorter.
+    pub block_interval: Period,
+    /// A block is sealed early at this size. Default "4 MiB".
+    pub block_size: Size,
+    /// How much received data may wait in memory, in all; receivers stop reading at this. Default "256 MiB".
+    pub block_memory: Size,
+    /// How many partitions a stream has. Default: one for each core.
+    pub partitions: Option<NonZeroUsize>,
+    /// Rows that cross into an operator in one call. Default 8192.
+    pub chunk_rows: NonZeroUsize,
+    /// For how long the rows of every stream are kept, for `weir sql`. Default: only what windows need.
+    pub remember: Option<Period>,
+    /// The rate controller that slows sources when batches take longer than the interval.
+    pub backpressure: BackpressureSpec,
+}
+
+impl Default for BatchSpec {
+    fn default() -> Self {
+        Self {
+            interval: Period(Duration::from_secs(1)),
+            block_interval: Period(Duration::from_millis(200)),
+            block_size: Size(4 << 20),
+            block_memory: Size(256 << 20),
+            partitions: None,
+            chunk_rows: NonZeroUsize::new(8192).unwrap_or(NonZeroUsize::MIN),
+            remember: None,
+            backpressure: BackpressureSpec::default(),
+        }
+    }
+}
+
+/// The PID rate controller, as in Spark Streaming.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackpressureSpec {
+    /// Default true.
+    pub enabled: bool,
+    /// Weight of the last batch's error. Default 1.0.
+    pub proportional: f64,
+    /// Weight of the accumulated error. Default 0.2.
+    pub integral: f64,
+    /// Weight of the error's change. Default 0.0.
+    pub derivative: f64,
+    /// Never slower than this. Default "100/s".
+    pub min_rate: Rate,
+    /// The rate before the first batch is measured. Default: as fast as the source gives.
+    pub initial_rate: Option<Rate>,
+}
+
+impl Default for BackpressureSpec {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            proportional: 1.0,
+            integral: 0.2,
+            derivative: 0.0,
+            min_rate: Rate(100.0),
+            initial_rate: None,
+        }
+    }
+}
