@@ -6,6 +6,7 @@
 //! - [`pipeline`]: the pipeline file as data: types, checking, graph.
 //! - [`operator`]: components: registry, compilation, instances, columns, limits.
 //! - [`source`], [`block`]: where rows come from, and received data by reference.
+//! - [`state`]: what outlives a batch: keyed states, and the rows of past batches.
 //! - [`plan`]: the execution plan nodes that DataFusion does not have.
 //! - [`sink`]: where results go, staged and committed.
 //! - [`driver`]: the loop: clock, cut, plan, run, commit, swap.
@@ -22,5 +23,6 @@ pub mod plan;
 pub mod rows;
 pub mod sink;
 pub mod source;
+pub mod state;
 pub mod time;
 pub mod units;

@@ -69,7 +69,9 @@ pub enum UnitError {
         written: String,
     },
     /// Not a [`Refresh`].
-    #[error("`{written}` does not say when to read again: write \"once\", \"every batch\", \"when changed\" or a time, as in \"every 10m\"")]
+    #[error(
+        "`{written}` does not say when to read again: write \"once\", \"every batch\", \"when changed\" or a time, as in \"every 10m\""
+    )]
     Refresh {
         /// The text.
         written: String,

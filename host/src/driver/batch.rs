@@ -9,16 +9,18 @@ use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
-use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
 use tokio::runtime::Handle;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::dead_letters::DeadLetters;
 use super::log::Cut;
-use super::planner::plan;
+use super::planner::{KeptStream, Plans, plan};
 use super::typed::Typed;
-use crate::plan::{BatchRoom, OperatorMeter, QUERY_ROWS, Rooms};
+use crate::plan::{BatchRoom, OperatorMeter, QUERY_ROWS, Rooms, past};
+use crate::state::{Kept, Staged};
 use crate::time::BatchTime;
 
 /// What a batch came to.
@@ -64,21 +66,31 @@ impl Runner {
         let room = Arc::new(BatchRoom::new(cut.batch));
         let context = self.context(room.clone());
         let mut tasks = JoinSet::new();
-        for (name, plan) in plan(&typed, &cut, self.partitions).await? {
+        let Plans { sinks, drains, kept } = plan(&typed, &cut, self.partitions, &self.rooms.state).await?;
+        for (name, plan) in sinks {
             let context = context.clone();
-            tasks.spawn(async move { Ok::<_, anyhow::Error>((name, staged_rows(plan, context).await?)) });
+            tasks.spawn(async move { Ok::<_, anyhow::Error>(Some((name, staged_rows(plan, context).await?))) });
+        }
+        for plan in drains {
+            for partition in 0..plan.output_partitioning().partition_count() {
+                let (plan, context) = (plan.clone(), context.clone());
+                tasks.spawn(async move { drain(plan, partition, context).await.map(|()| None) });
+            }
         }
         let mut rows_out = Vec::with_capacity(self.rooms.sinks.len());
         while let Some(finished) = tasks.join_next().await {
-            // Leaving here drops the set, which ends the other sinks' tasks.
-            rows_out.push(finished.map_err(|e| anyhow!("a sink's task was lost: {e}"))??);
+            // Leaving here drops the set, which ends the other tasks.
+            rows_out.extend(finished.map_err(|e| anyhow!("a task was lost: {e}"))??);
         }
         rows_out.sort();
         let mut report = room.take_report();
         let letters = std::mem::take(&mut report.dead_letters);
         let (dead_letters, batch) = (self.dead_letters.clone(), cut.batch);
         spawn_blocking(move || dead_letters.keep(batch, &letters)).await??;
+        let staged = Staged { deltas: room.take_deltas(), kept: kept_rows(&room, kept)? };
         self.each_sink(cut.batch, Step::Commit).await?;
+        let state = self.rooms.state.clone();
+        self.rooms.pool.run(move || state.commit(batch, staged)).await?;
         Ok(Done { rows_out, meters: report.meters })
     }
 
@@ -103,6 +115,24 @@ impl Runner {
             SessionConfig::new().with_batch_size(QUERY_ROWS).with_extension(self.rooms.clone()).with_extension(room);
         SessionContext::new_with_config(config).task_ctx()
     }
+}
+
+/// Runs a partition to its end.
+async fn drain(plan: Arc<dyn ExecutionPlan>, partition: usize, context: Arc<TaskContext>) -> Result<()> {
+    let mut rows = plan.execute(partition, context).map_err(readable)?;
+    while let Some(batch) = rows.next().await {
+        batch.map_err(readable)?;
+    }
+    Ok(())
+}
+
+/// The rows of the streams that are kept, once all tasks are done.
+fn kept_rows(room: &BatchRoom, streams: Vec<KeptStream>) -> Result<Vec<Kept>> {
+    let kept = streams.into_iter().map(|KeptStream { stream, segments, forget }| {
+        let past = past(room.take_persisted(&stream), segments).map_err(readable)?;
+        Ok(Kept { stream, past, forget })
+    });
+    kept.collect()
 }
 
 async fn staged_rows(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<u64> {

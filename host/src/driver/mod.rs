@@ -31,14 +31,14 @@ pub use batch::{Done, Runner};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use dead_letters::DeadLetters;
 pub use log::{BatchLog, Cut, Record, Running};
-pub use planner::plan;
+pub use planner::{KeptStream, Plans, plan};
 pub use rate::{Measured, PidRateEstimator};
 pub use setup::{Setup, cores};
 pub use sources::Sources;
 pub use sql::Query;
 pub use status::{BatchStats, Status};
 pub use table::Table;
-pub use typed::{Typed, TypedOperator, TypedSource};
+pub use typed::{BatchWindow, Typed, TypedOperator, TypedSource, Windows};
 
 use crate::block::BlockStore;
 use crate::pipeline::OnReject;

@@ -7,12 +7,15 @@ use std::time::Duration;
 use anyhow::Result;
 use indexmap::IndexMap;
 
+use super::planner::totals;
+use super::typed::TypedOperator;
 use super::{BatchLog, BatchStats, Clock, DeadLetters, Driver, Handle, Parts, Record, Runner, Sources, Typed};
 use crate::block::BlockStore;
 use crate::data_dir::PipelineDir;
-use crate::plan::{Operators, Pool, Rooms};
+use crate::plan::{KEY_GROUPS, Operators, Pool, Rooms};
 use crate::sink::{self, SharedWriter, Sink};
 use crate::source::{self, Mode, SourceContext};
+use crate::state::{KeyedSpec, Store};
 use crate::time::BatchTime;
 
 /// How a pipeline is to be run.
@@ -62,14 +65,34 @@ impl Setup {
         }
         let controlled = self.mode == Mode::Live && batch.backpressure.enabled;
         let sources = Sources::new(opened, interval, controlled.then_some(&batch.backpressure))?;
+        let state = Arc::new(Store::default());
+        make_room(&typed, &state)?;
         let runner = Runner {
-            rooms: Arc::new(Rooms { operators, blocks, sinks, pool: Pool::new(self.threads.get())? }),
+            rooms: Arc::new(Rooms { operators, blocks, sinks, state, pool: Pool::new(self.threads.get())? }),
             dead_letters: DeadLetters::at(&folder.dead_letters()),
             partitions: batch.partitions.unwrap_or_else(cores),
         };
         let Self { mode, clock, on_batch, .. } = self;
         Ok(Driver::new(Parts { typed, sources, runner, log, clock, mode, first, on_batch }))
     }
+}
+
+/// Makes room for the states that operators keep.
+fn make_room(typed: &Typed, state: &Store) -> Result<()> {
+    for (name, operator) in &typed.operators {
+        match operator {
+            TypedOperator::State { keyed, .. } => state.keyed.open(name, keyed.clone(), KEY_GROUPS),
+            TypedOperator::Aggregate { key_columns, accumulator, retracts: true, .. }
+                if typed.windows.folded(name, &typed.loaded.pipeline).is_some() =>
+            {
+                let (key, state_columns) = (Arc::new(key_columns.schema()), Arc::new(accumulator.schema()));
+                let spec = KeyedSpec { key, state: state_columns, version: 0, timeout: None };
+                state.keyed.open(&totals(name), spec, KEY_GROUPS);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// How many cores there are.

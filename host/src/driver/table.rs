@@ -23,11 +23,12 @@ pub struct Table {
 impl Table {
     /// Reads the table's file. A record that cannot be read is an error: a table is either right or not there.
     pub fn read(spec: &TableSpec) -> Result<Self> {
+        let format = spec.format.records().context("Parquet")?;
         let schema = match &spec.schema {
             Some(columns) => declared_schema(columns),
-            None => infer_schema(&spec.path, spec.format)?,
+            None => infer_schema(&spec.path, format)?,
         };
-        let decoding = Decoding::records(spec.format, &schema)?;
+        let decoding = Decoding::records(format, &schema)?;
         let rows = rows(spec, &decoding)?;
         let bytes = std::fs::read(&spec.path).with_context(|| unreadable(&spec.path))?;
         let provider = Arc::new(MemTable::try_new(decoding.schema(), vec![rows])?);
@@ -54,7 +55,8 @@ fn rows(spec: &TableSpec, decoding: &Decoding) -> Result<Vec<RecordBatch>> {
     // A file's blocks are read where they lie: nothing is put into this store.
     let store = BlockStore::new(0);
     let mut rows = Vec::new();
-    for block in whole_file(&spec.path, spec.format, &decoding.schema())? {
+    let format = spec.format.records().context("Parquet")?;
+    for block in whole_file(&spec.path, format, &decoding.schema())? {
         for decoded in BlockReader::open(&block, decoding, &store, CHUNK)? {
             let decoded = decoded?;
             if let Some(bad) = decoded.rejects.first() {

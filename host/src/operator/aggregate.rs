@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use wasmtime::component::{ComponentType, Lift, TypedFunc};
@@ -31,6 +32,7 @@ struct WitCreated {
 
 type Create<'a> = TypedFunc<(&'a [u32], BatchIn<'a>), (Result<WitCreated, String>,)>;
 type Merge<'a> = TypedFunc<(&'a [u32], BatchIn<'a>), (Result<BatchOut, String>,)>;
+type Retract<'a> = TypedFunc<(BatchIn<'a>, BatchIn<'a>), (Result<(BatchOut, Vec<u8>), String>,)>;
 type Finish<'a> = TypedFunc<(BatchIn<'a>,), (Result<BatchOut, String>,)>;
 
 /// The answer to `create`.
@@ -99,8 +101,9 @@ impl Aggregate {
         let interface = World::Aggregate.interface();
         let create = guest.export(&interface, "create")?;
         let merge = guest.export(&interface, "merge")?;
+        let retract = guest.export(&interface, "retract")?;
         let finish = guest.export(&interface, "finish")?;
-        Ok(AggregateTask { aggregate: self.clone(), guest, create, merge, finish })
+        Ok(AggregateTask { aggregate: self.clone(), guest, create, merge, retract, finish })
     }
 }
 
@@ -110,6 +113,7 @@ pub(super) struct AggregateTask {
     guest: Guest,
     create: Export,
     merge: Export,
+    retract: Export,
     finish: Export,
 }
 
@@ -137,6 +141,28 @@ impl AggregateTask {
         let (answer,) = self.guest.call(merge, (groups, lowered.batch(&columns)))?;
         let merged = answer.map_err(failure)?;
         lift::batch("merge", &self.aggregate.accumulator, merged, count(groups))
+    }
+
+    /// Takes parts out of totals, row by row: what is left, and which totals are back to nothing.
+    pub(super) fn retract(
+        &mut self,
+        totals: &RecordBatch,
+        parts: &RecordBatch,
+    ) -> Result<(RecordBatch, BooleanBuffer), CallError> {
+        let rows = totals.num_rows();
+        let (lowered_totals, lowered_parts) = (Lowered::new(totals, &all(totals))?, Lowered::new(parts, &all(parts))?);
+        let (t, p) = (lowered_totals.columns(), lowered_parts.columns());
+        let retract: Retract<'_> = self.guest.typed(self.retract)?;
+        let (answer,) = self.guest.call(retract, (lowered_totals.batch(&t), lowered_parts.batch(&p)))?;
+        let (left, nothing) = answer.map_err(failure)?;
+        if nothing.len() != rows.div_ceil(8) {
+            return Err(contract(format!(
+                "`retract` answered with a bitmap of {} bytes for {rows} totals",
+                nothing.len()
+            )));
+        }
+        let left = lift::batch("retract", &self.aggregate.accumulator, left, rows)?;
+        Ok((left, BooleanBuffer::new(nothing.into(), 0, rows)))
     }
 
     /// Accumulators to results, row by row.

@@ -288,7 +288,7 @@ fn part(array: &dyn Array) -> Result<Part<'_>, CallError> {
 }
 
 /// A bitmap from bit zero, padded with zeros to whole bytes.
-fn bits(buffer: &BooleanBuffer) -> Cow<'_, [u8]> {
+pub(super) fn bits(buffer: &BooleanBuffer) -> Cow<'_, [u8]> {
     let bytes = buffer.len().div_ceil(8);
     if buffer.offset().is_multiple_of(8) && buffer.len().is_multiple_of(8) {
         let start = buffer.offset() / 8;

@@ -299,8 +299,6 @@ impl Guest {
     }
 }
 
-type Configure<Shape> = TypedFunc<(String, Vec<WitField>), (Result<Shape, String>,)>;
-
 /// A fresh instance, configured, and the shape that it answered with.
 pub(super) fn configured<Shape: Lift + Send + Sync + 'static>(
     compiled: &Compiled,
@@ -309,10 +307,35 @@ pub(super) fn configured<Shape: Lift + Send + Sync + 'static>(
     config: &str,
     input: &[WitField],
 ) -> Result<(Guest, Shape), CallError> {
+    configured_with(compiled, world, limits, (config.to_owned(), input.to_vec()))
+}
+
+/// The same, of an operator that is told its key's columns, too.
+pub(super) fn configured_keyed<Shape: Lift + Send + Sync + 'static>(
+    compiled: &Compiled,
+    world: World,
+    limits: Limits,
+    config: &str,
+    keys: &[WitField],
+    input: &[WitField],
+) -> Result<(Guest, Shape), CallError> {
+    configured_with(compiled, world, limits, (config.to_owned(), keys.to_vec(), input.to_vec()))
+}
+
+fn configured_with<Params, Shape>(
+    compiled: &Compiled,
+    world: World,
+    limits: Limits,
+    params: Params,
+) -> Result<(Guest, Shape), CallError>
+where
+    Params: ComponentNamedList + Lower + Send + Sync + 'static,
+    Shape: Lift + Send + Sync + 'static,
+{
     let mut guest = Guest::new(compiled, limits)?;
     let configure = guest.export(&world.interface(), "configure")?;
-    let configure: Configure<Shape> = guest.typed(configure)?;
-    let (answer,) = guest.call(configure, (config.to_owned(), input.to_vec()))?;
+    let configure: TypedFunc<Params, (Result<Shape, String>,)> = guest.typed(configure)?;
+    let (answer,) = guest.call(configure, params)?;
     Ok((guest, answer.map_err(failure)?))
 }
 

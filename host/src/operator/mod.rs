@@ -1,8 +1,8 @@
 //! Components: what user functions are made of, and how the host runs them.
 //!
 //! A component is registered once ([`Registry`]), compiled once ([`Components`]), configured for a config and an input
-//! schema ([`Transform`], [`Aggregate`]), and then run by tasks, each on a fresh instance with its own limits
-//! ([`TransformRunner`], [`AggregateRunner`]). Nothing here knows of streams, clocks or sinks; nothing that a guest
+//! schema ([`Transform`], [`Aggregate`], [`State`]), and then run by tasks, each on a fresh instance with its own limits
+//! ([`TransformRunner`], [`AggregateRunner`], [`StateRunner`]). Nothing here knows of streams, clocks or sinks; nothing that a guest
 //! answers is believed before `lift.rs` has checked it.
 
 mod aggregate;
@@ -17,6 +17,7 @@ mod lift;
 mod reference;
 mod registry;
 mod runner;
+mod state;
 mod transform;
 
 pub use aggregate::Aggregate;
@@ -27,5 +28,8 @@ pub use inspect::{Identity, NotAnOperator, World, componentize, identity, inspec
 pub use instance::{CallError, Limits, LogLevel, Usage, Verdict};
 pub use reference::{ComponentName, NotAReference, Reference};
 pub use registry::{Entry, Registry};
-pub use runner::{AggregateRunner, Folded, Isolation, LogLine, Meter, Outcome, TransformRunner};
+pub use runner::{
+    AggregateRunner, Folded, Isolation, LogLine, Meter, Outcome, Retracted, StateRunner, TransformRunner, Updates,
+};
+pub use state::{Cause, Fate, State, Touched};
 pub use transform::{Reject, Transform};

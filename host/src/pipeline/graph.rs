@@ -108,7 +108,8 @@ impl Graph {
 fn reachable(pipeline: &Pipeline) -> HashSet<&str> {
     let mut reached = HashSet::new();
     let mut ahead: Vec<&str> = pipeline.sinks.values().flat_map(|sink| sink.inputs()).map(String::as_str).collect();
-    let seen = pipeline.operators.iter().filter(|(_, operator)| operator.state.is_some() || operator.remember.is_some());
+    let seen =
+        pipeline.operators.iter().filter(|(_, operator)| operator.state.is_some() || operator.remember.is_some());
     ahead.extend(seen.map(|(name, _)| name.as_str()));
     let kept = pipeline.sources.iter().filter(|(_, source)| source.remember().is_some());
     ahead.extend(kept.map(|(name, _)| name.as_str()));

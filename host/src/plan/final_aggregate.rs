@@ -20,6 +20,17 @@ use super::segment::{attach, detach, with_segment};
 use crate::operator::{AggregateRunner, Folded, Reject};
 use crate::rows::{Columns, concat as concat_rows, of_columns, take as take_rows};
 
+/// How much of the work is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// Accumulators of a key become one accumulator.
+    Merge,
+    /// Accumulators, one for each key, become results.
+    Finish,
+    /// Both.
+    Both,
+}
+
 /// Merges the accumulators of each key and finishes them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FinalAggregate {
@@ -31,10 +42,15 @@ pub struct FinalAggregate {
     pub accumulator: Columns,
     /// The columns of a result, without the key.
     pub output: Columns,
+    /// Whether to merge, to finish, or both.
+    pub step: Step,
 }
 
 impl Node for FinalAggregate {
-    fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef> {
+    fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef> {
+        if self.step == Step::Merge {
+            return Ok(inputs[0].clone());
+        }
         let fields = [self.key.schema(), self.output.schema()].map(|s| s.fields().iter().cloned().collect::<Vec<_>>());
         Ok(with_segment(&Schema::new(fields.concat())))
     }
@@ -79,13 +95,35 @@ struct Keyed {
 impl Worker {
     fn run(mut self, schema: &SchemaRef, partials: &RecordBatch) -> Result<RecordBatch> {
         let (partials, segments) = detach(partials)?;
-        let merged = self.merge(&partials, &segments)?;
-        let finished = self.finish(merged)?;
-        self.batch.report().count(&self.node.call.operator, 0, finished.rows.num_rows() as u64, 0);
+        let merged = match self.node.step {
+            Step::Finish => self.whole(&partials, segments)?,
+            Step::Merge | Step::Both => self.merge(&partials, &segments)?,
+        };
+        let finished = match self.node.step {
+            Step::Merge => merged,
+            Step::Finish | Step::Both => {
+                let finished = self.finish(merged)?;
+                self.batch.report().count(&self.node.call.operator, 0, finished.rows.num_rows() as u64, 0);
+                finished
+            }
+        };
         self.batch.meter(&self.node.call, &self.runner.into_meter());
         let columns = [finished.keys.columns(), finished.rows.columns()].concat();
         let rows = of_columns(super::segment::without_segment(schema), columns, finished.keys.num_rows())?;
         attach(rows, finished.segments)
+    }
+
+    /// Accumulators that are one for each key already.
+    fn whole(&self, partials: &RecordBatch, segments: UInt32Array) -> Result<Keyed> {
+        let columns = self.node.key.schema().fields().len();
+        let part = |schema: Schema, columns: &[arrow::array::ArrayRef]| {
+            of_columns(Arc::new(schema), columns.to_vec(), partials.num_rows())
+        };
+        Ok(Keyed {
+            keys: part(self.node.key.schema(), &partials.columns()[..columns])?,
+            rows: part(self.node.accumulator.schema(), &partials.columns()[columns..])?,
+            segments,
+        })
     }
 
     fn merge(&mut self, partials: &RecordBatch, segments: &UInt32Array) -> Result<Keyed> {

@@ -1,10 +1,18 @@
 //! Key groups: keys are hashed into a fixed number of groups, and groups, not keys, are dealt out to partitions (the
 //! scheme of Flink's rescalable state). The order of groups is the canonical order of a shuffled stream.
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array};
+use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Int64Type, Schema, TimestampMicrosecondType};
+use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::metrics::Time;
+use datafusion::physical_plan::repartition::BatchPartitioner;
 use xxhash_rust::xxh3::Xxh3Default;
+
+use crate::state::row_bytes::comparable;
 
 /// How many key groups there are: the most partitions that a shuffled stream can use.
 pub const KEY_GROUPS: u32 = 128;
@@ -14,6 +22,7 @@ pub(super) fn key_groups(keys: &[ArrayRef], rows: usize) -> Result<Vec<i32>> {
     if keys.is_empty() {
         return Ok(vec![0; rows]);
     }
+    let keys: Vec<ArrayRef> = keys.iter().map(comparable).collect();
     let writers = keys.iter().map(writer).collect::<Result<Vec<_>>>()?;
     let mut hasher = Xxh3Default::new();
     let groups = (0..rows).map(|row| {
@@ -24,6 +33,25 @@ pub(super) fn key_groups(keys: &[ArrayRef], rows: usize) -> Result<Vec<i32>> {
         (hasher.digest() % u64::from(KEY_GROUPS)) as i32
     });
     Ok(groups.collect())
+}
+
+/// The key groups whose rows a shuffle into `partitions` sends to `partition`, in order.
+pub(super) fn owned(partition: usize, partitions: usize) -> Result<Vec<u32>> {
+    // Asked of DataFusion's own partitioner, which is who sends them.
+    let group = Arc::new(Field::new("group", DataType::Int32, false));
+    let all = Int32Array::from_iter_values(0..KEY_GROUPS as i32);
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![group])), vec![Arc::new(all)])?;
+    let column = Arc::new(Column::new("group", 0));
+    let mut partitioner = BatchPartitioner::new_hash_partitioner(vec![column], partitions, Time::new())?;
+    let mut owned = Vec::new();
+    partitioner.partition(batch, |to, groups| {
+        if to == partition {
+            owned.extend(groups.column(0).as_primitive::<Int32Type>().values().iter().map(|&g| g as u32));
+        }
+        Ok(())
+    })?;
+    owned.sort_unstable();
+    Ok(owned)
 }
 
 type Write<'a> = Box<dyn Fn(usize, &mut Xxh3Default) + 'a>;
@@ -52,8 +80,7 @@ fn writer(array: &ArrayRef) -> Result<Write<'_>> {
         }
         DataType::Float64 => {
             let values = array.as_primitive::<Float64Type>();
-            // Zero has two signs but is one key.
-            fixed(array, move |row| (values.value(row) + 0.0).to_le_bytes())
+            fixed(array, move |row| values.value(row).to_le_bytes())
         }
         DataType::Timestamp(..) => {
             let values = array.as_primitive::<TimestampMicrosecondType>();

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::rooms::{BatchRoom, Rooms};
 use super::{
-    Adopt, FinalAggregate, Gather, Merge, PartialAggregate, Persist, Rechunk, Scan, Scatter, Shift, Transform, Write,
+    Adopt, Deal, FinalAggregate, Gather, Merge, PartialAggregate, Persist, Recall, Rechunk, Sample, Scan, Scatter,
+    Shift, Slide, Snapshot, StateUpdate, Transform, WithPast, Write,
 };
 
 /// What one of our nodes does.
@@ -44,6 +45,20 @@ pub enum Stage {
     Adopt(Adopt),
     /// Rows computed once for several readers.
     Persist(Persist),
+    /// Rows of past batches.
+    Recall(Recall),
+    /// Accumulators of past batches before those of this one.
+    WithPast(WithPast),
+    /// Totals of a window, moved on by what comes in and what falls out.
+    Slide(Slide),
+    /// Rows and states of keys through a component.
+    StateUpdate(StateUpdate),
+    /// All keys with their states.
+    Snapshot(Snapshot),
+    /// Some of the rows.
+    Sample(Sample),
+    /// Rows in exactly so many partitions.
+    Deal(Deal),
     /// Rows into a sink's staging.
     Write(Write),
 }
@@ -77,6 +92,11 @@ impl Task<'_> {
     /// What the batch's tasks share.
     pub(super) fn batch(&self) -> Result<Arc<BatchRoom>> {
         self.context.session_config().get_extension().ok_or_else(|| missing("BatchRoom"))
+    }
+
+    /// How many partitions the only input has.
+    pub(super) fn partition_count(&self) -> Result<usize> {
+        Ok(self.input()?.output_partitioning().partition_count())
     }
 
     /// What DataFusion hands to a task.
@@ -119,6 +139,13 @@ impl Stage {
             Self::Rechunk(node) => node,
             Self::Adopt(node) => node,
             Self::Persist(node) => node,
+            Self::Recall(node) => node,
+            Self::WithPast(node) => node,
+            Self::Slide(node) => node,
+            Self::StateUpdate(node) => node,
+            Self::Snapshot(node) => node,
+            Self::Sample(node) => node,
+            Self::Deal(node) => node,
             Self::Write(node) => node,
         }
     }
@@ -136,6 +163,13 @@ impl Stage {
             Self::Rechunk(_) => "Rechunk",
             Self::Adopt(_) => "Adopt",
             Self::Persist(_) => "Persist",
+            Self::Recall(_) => "Recall",
+            Self::WithPast(_) => "WithPast",
+            Self::Slide(_) => "WasmSlide",
+            Self::StateUpdate(_) => "WasmStateUpdate",
+            Self::Snapshot(_) => "Snapshot",
+            Self::Sample(_) => "Sample",
+            Self::Deal(_) => "Deal",
             Self::Write(_) => "SinkWrite",
         }
     }

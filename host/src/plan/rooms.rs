@@ -1,9 +1,10 @@
 //! What a task finds in the process that runs it: stores and compute pool in [`Rooms`], the batch's own in [`BatchRoom`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, anyhow, bail};
+use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
 use indexmap::IndexMap;
@@ -14,11 +15,12 @@ use super::offload::Pool;
 use super::report::{Rejected, Report, row_json, shown_row, trace_log};
 use crate::block::BlockStore;
 use crate::operator::{
-    Aggregate, CallError, Compiled, Components, Digest, Isolation, Limits, Meter, Reject, Transform, World,
+    Aggregate, CallError, Compiled, Components, Digest, Isolation, Limits, Meter, Reject, State, Transform, World,
 };
 use crate::pipeline::OnReject;
 use crate::rows::Columns;
 use crate::sink::Sink;
+use crate::state::{Delta, Store};
 use crate::time::BatchTime;
 use crate::units::Size;
 
@@ -76,6 +78,7 @@ impl std::fmt::Display for ComponentCall {
 enum Configured {
     Transform(Arc<Transform>),
     Aggregate(Arc<Aggregate>),
+    State(Arc<State>),
 }
 
 /// Components that have been configured, by call: a component is compiled and asked for its shape once.
@@ -122,6 +125,19 @@ impl Operators {
         Ok(aggregate)
     }
 
+    /// The state operator that a call names, configured for a key. Blocks while it compiles, the first time.
+    pub fn state(&self, call: &ComponentCall, key: &Schema) -> anyhow::Result<Arc<State>> {
+        if let Some(Configured::State(state)) = lock(&self.configured).get(call) {
+            return Ok(state.clone());
+        }
+        let compiled = self.compiled(call, World::State)?;
+        let state = State::configure(compiled, &call.config, key, &call.input.schema(), call.limits())
+            .map_err(|e| anyhow!("{call} {e}"))?;
+        let state = Arc::new(state);
+        lock(&self.configured).insert(call.clone(), Configured::State(state.clone()));
+        Ok(state)
+    }
+
     fn compiled(&self, call: &ComponentCall, world: World) -> anyhow::Result<Arc<Compiled>> {
         let compiled = self.components.get(call.digest).with_context(|| call.to_string())?;
         if compiled.world() != world {
@@ -144,6 +160,8 @@ pub struct Rooms {
     pub blocks: BlockStore,
     /// Sinks by name, in file order.
     pub sinks: IndexMap<String, Arc<dyn Sink>>,
+    /// What outlives a batch.
+    pub state: Arc<Store>,
     /// Where guests run.
     pub pool: Pool,
 }
@@ -160,19 +178,44 @@ type Shared = Arc<OnceCell<Vec<RecordBatch>>>;
 pub struct BatchRoom {
     /// The batch's time.
     pub time: BatchTime,
-    persisted: Mutex<HashMap<(String, usize), Shared>>,
+    persisted: Mutex<BTreeMap<(String, usize), Shared>>,
+    deltas: Mutex<BTreeMap<(String, usize), Arc<Delta>>>,
     report: Mutex<Report>,
 }
 
 impl BatchRoom {
     /// An empty room for the batch.
     pub fn new(time: BatchTime) -> Self {
-        Self { time, persisted: Mutex::default(), report: Mutex::default() }
+        Self { time, persisted: Mutex::default(), deltas: Mutex::default(), report: Mutex::default() }
     }
 
     /// The place of one partition of a kept stream.
     pub(super) fn persisted(&self, stream: &str, partition: usize) -> Shared {
         lock(&self.persisted).entry((stream.to_owned(), partition)).or_default().clone()
+    }
+
+    /// The rows of a kept stream, partition by partition, once its tasks are done.
+    pub fn take_persisted(&self, stream: &str) -> Vec<Vec<RecordBatch>> {
+        let mut persisted = lock(&self.persisted);
+        let first = (stream.to_owned(), 0);
+        let last = (stream.to_owned(), usize::MAX);
+        let cells = persisted.range_mut(first..=last);
+        cells.filter_map(|(_, cell)| cell.get().cloned()).collect()
+    }
+
+    /// Stages what a task changes in an operator's states.
+    pub(super) fn stage(&self, partition: usize, delta: Delta) {
+        lock(&self.deltas).insert((delta.operator.clone(), partition), Arc::new(delta));
+    }
+
+    /// What a task has staged.
+    pub(super) fn staged(&self, operator: &str, partition: usize) -> Option<Arc<Delta>> {
+        lock(&self.deltas).get(&(operator.to_owned(), partition)).cloned()
+    }
+
+    /// All that tasks have staged, once they are done.
+    pub fn take_deltas(&self) -> Vec<Delta> {
+        std::mem::take(&mut *lock(&self.deltas)).into_values().filter_map(Arc::into_inner).collect()
     }
 
     /// What the tasks reported, once they are done.

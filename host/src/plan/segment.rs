@@ -43,13 +43,19 @@ pub fn attach_constant(rows: RecordBatch, segment: u32) -> Result<RecordBatch> {
     attach(rows, segments)
 }
 
-/// Takes the segment column off.
-pub fn detach(batch: &RecordBatch) -> Result<(RecordBatch, UInt32Array)> {
+/// The segment column.
+pub fn segments_of(batch: &RecordBatch) -> Result<&UInt32Array> {
     let last = batch.num_columns().checked_sub(1).ok_or_else(no_segment)?;
     if batch.schema_ref().field(last).name() != SEGMENT {
         return Err(no_segment());
     }
-    let segments = batch.column(last).as_primitive::<UInt32Type>().clone();
+    Ok(batch.column(last).as_primitive::<UInt32Type>())
+}
+
+/// Takes the segment column off.
+pub fn detach(batch: &RecordBatch) -> Result<(RecordBatch, UInt32Array)> {
+    let segments = segments_of(batch)?.clone();
+    let last = batch.num_columns() - 1;
     let schema = without_segment(batch.schema_ref());
     let rows = of_columns(schema, batch.columns()[..last].to_vec(), batch.num_rows())?;
     Ok((rows, segments))

@@ -11,15 +11,15 @@ use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::{TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::node::{Node, Task};
 use super::offload::{Work, through};
 use super::rooms::{BatchRoom, ComponentCall, execution};
-use super::segment::{Position, attach, detach, runs, with_segment};
+use super::segment::{Position, attach, detach, runs, segments_of, with_segment};
 use crate::operator::TransformRunner;
-use crate::rows::Columns;
+use crate::rows::{Columns, concat as concat_rows};
 
 /// Calls a transform on every row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct Transform {
     pub call: ComponentCall,
     /// The columns that it answers with.
     pub output: Columns,
+    /// Whether it is called once for each segment, with all its rows.
+    pub whole: bool,
 }
 
 impl Node for Transform {
@@ -41,13 +43,15 @@ impl Node for Transform {
 
     fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream> {
         let (rooms, batch, input) = (task.rooms()?, task.batch()?, task.input_stream()?);
-        let call = self.call.clone();
+        let (call, whole) = (self.call.clone(), self.whole);
         let start = async move {
             let (rooms2, call2, batch2) = (rooms.clone(), call.clone(), batch.clone());
             // The first use of a component may compile it.
             let transform = rooms.pool.run(move || rooms2.operators.transform(&call2)).await?.map_err(execution)?;
             let runner = TransformRunner::new(transform, batch2.time, call.isolation());
-            let worker = Worker { runner, call, batch, position: Position::default() };
+            let chunk_rows = if whole { usize::MAX } else { call.chunk_rows.max(1) };
+            let worker = Worker { runner, call, batch, position: Position::default(), chunk_rows };
+            let input = if whole { segment_by_segment(input) } else { input };
             Ok::<_, DataFusionError>(through(worker, input, rooms.pool.clone()))
         };
         let rows = stream::once(start).try_flatten();
@@ -55,11 +59,42 @@ impl Node for Transform {
     }
 }
 
+/// The rows of each segment in one batch.
+fn segment_by_segment(input: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let schema = input.schema();
+    let collecting = (input, Vec::<RecordBatch>::new(), false);
+    let whole = stream::try_unfold(collecting, |(mut input, mut waiting, ended)| async move {
+        if ended {
+            return Ok::<_, DataFusionError>(None);
+        }
+        let mut ready = Vec::new();
+        let next = input.next().await.transpose()?;
+        let ended = next.is_none();
+        if let Some(batch) = next {
+            for (segment, run) in runs(segments_of(&batch)?) {
+                let other = match waiting.first() {
+                    Some(first) => segments_of(first)?.value(0) != segment,
+                    None => false,
+                };
+                if other {
+                    ready.push(concat_rows(batch.schema_ref(), &std::mem::take(&mut waiting))?);
+                }
+                waiting.push(batch.slice(run.start, run.len()));
+            }
+        } else if let Some(first) = waiting.first() {
+            ready.push(concat_rows(first.schema_ref(), &waiting)?);
+        }
+        Ok(Some((stream::iter(ready.into_iter().map(Ok)), (input, waiting, ended))))
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, whole.try_flatten()))
+}
+
 struct Worker {
     runner: TransformRunner,
     call: ComponentCall,
     batch: Arc<BatchRoom>,
     position: Position,
+    chunk_rows: usize,
 }
 
 impl Work for Worker {
@@ -68,8 +103,8 @@ impl Work for Worker {
         let mut out = Vec::new();
         let mut rejected = 0;
         for (segment, run) in runs(&segments) {
-            for start in run.clone().step_by(self.call.chunk_rows.max(1)) {
-                let length = self.call.chunk_rows.max(1).min(run.end - start);
+            for start in run.clone().step_by(self.chunk_rows) {
+                let length = self.chunk_rows.min(run.end - start);
                 let chunk = rows.slice(start, length);
                 let first = self.position.advance(segment, length);
                 let outcome = self.runner.run(&chunk).map_err(|e| self.call.error(&e))?;

@@ -109,7 +109,7 @@ fn open_kind(name: &str, spec: &SourceSpec, decoding: &Decoding, context: &Sourc
             let address = socket::Address::of(connect.as_deref(), listen.as_deref())?;
             Box::new(socket::SocketSource::open(name, &address, *format, *max_rate, context)?)
         }
-        SourceSpec::Generator { rate, count, seed, columns } => {
+        SourceSpec::Generator { rate, count, seed, columns, .. } => {
             Box::new(generator::GeneratorSource::open(*rate, *count, Recipe::new(*seed, columns)?, context)?)
         }
     })

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use super::Findings;
 use super::batch::MOST_PARTITIONS;
 use crate::operator::Reference;
-use crate::pipeline::spec::KINDS;
 use crate::pipeline::suggest::hint;
 use crate::pipeline::{LimitsSpec, OperatorKind, OperatorSpec, Pipeline};
 use crate::units::Size;
@@ -24,7 +23,8 @@ pub(super) fn check(name: &str, operator: &OperatorSpec, pipeline: &Pipeline, fi
             findings.at_key(&["operators", name, "sql"], format!("`sql` in [operators.{name}] is empty"));
         }
         Some(OperatorKind::Sample(sample)) if !(0.0..=1.0).contains(&sample.fraction) => {
-            let message = format!("`fraction` in [operators.{name}.sample] is {}: it must be from 0 to 1", sample.fraction);
+            let message =
+                format!("`fraction` in [operators.{name}.sample] is {}: it must be from 0 to 1", sample.fraction);
             findings.at_key(&["operators", name, "sample", "fraction"], message);
         }
         Some(OperatorKind::Snapshot(_)) => snapshot(name, operator, pipeline, findings),
@@ -45,14 +45,16 @@ fn one_kind(name: &str, operator: &OperatorSpec, findings: &mut Findings<'_>) {
     let found = if written.is_empty() { "none".to_owned() } else { written.join(" and ") };
     let message = format!(
         "[operators.{name}] must have exactly one of {}, or nothing but a `window`; but has {found}",
-        quoted(&mut KINDS.into_iter()).join(", ")
+        quoted(&mut OperatorSpec::KINDS.into_iter()).join(", ")
     );
     findings.at_key(&["operators", name], message);
 }
 
 fn state(name: &str, operator: &OperatorSpec, pipeline: &Pipeline, findings: &mut Findings<'_>) {
     if operator.key.is_empty() {
-        let message = format!("[operators.{name}] keeps a state for each key: name the columns of the key, as in `key = [\"user\"]`");
+        let message = format!(
+            "[operators.{name}] keeps a state for each key: name the columns of the key, as in `key = [\"user\"]`"
+        );
         findings.at_key(&["operators", name, "state"], message);
     }
     if operator.timeout.is_some_and(|timeout| timeout.0.as_millis() == 0) {
@@ -61,7 +63,8 @@ fn state(name: &str, operator: &OperatorSpec, pipeline: &Pipeline, findings: &mu
     }
     if let Some(table) = operator.initial.as_ref().filter(|table| !pipeline.tables.contains_key(*table)) {
         let known = pipeline.tables.keys().map(String::as_str);
-        let message = format!("`initial` in [operators.{name}] names `{table}`, which is no table{}", hint(table, known));
+        let message =
+            format!("`initial` in [operators.{name}] names `{table}`, which is no table{}", hint(table, known));
         findings.at_key(&["operators", name, "initial"], message);
     }
 }
@@ -98,9 +101,17 @@ fn misplaced(name: &str, operator: &OperatorSpec, findings: &mut Findings<'_>) {
     };
     let wrong = [
         (!is_component && !operator.key.is_empty(), "key", key_reason),
-        (!is_component && operator.partitions.is_some(), "partitions", "it is for components, after a shuffle by `key`"),
+        (
+            !is_component && operator.partitions.is_some(),
+            "partitions",
+            "it is for components, after a shuffle by `key`",
+        ),
         (!is_component && operator.config.is_some(), "config", "it is passed to a component"),
-        (!is_component && operator.on_reject != defaults.on_reject, "on_reject", "it is for components; nothing is rejected here"),
+        (
+            !is_component && operator.on_reject != defaults.on_reject,
+            "on_reject",
+            "it is for components; nothing is rejected here",
+        ),
         (!is_component && operator.limits != defaults.limits, "limits", "they are for components"),
         (!is_state && operator.touch != defaults.touch, "touch", "it is for operators with `state`"),
         (!is_state && operator.timeout.is_some(), "timeout", "it is for operators with `state`"),

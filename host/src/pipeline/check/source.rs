@@ -56,7 +56,8 @@ pub(super) fn check_table(name: &str, table: &TableSpec, findings: &mut Findings
     match table.format.records() {
         Some(format) => a_schema(["tables", name], format, table.schema.as_ref(), findings),
         None if table.schema.is_some() => {
-            let message = format!("[tables.{name}] is Parquet, which says itself what columns it has: leave out `schema`");
+            let message =
+                format!("[tables.{name}] is Parquet, which says itself what columns it has: leave out `schema`");
             findings.at_key(&["tables", name, "schema"], message);
         }
         None => {}

@@ -43,7 +43,11 @@ impl Place<'_> {
             let step = interval.0.as_nanos().max(1);
             let batches = period.0.as_nanos() / step;
             if !period.0.as_nanos().is_multiple_of(step) || batches < least {
-                self.say(key, &format!("has a `{key}` of {period}, which is no multiple of the batch interval, {interval}"), findings);
+                self.say(
+                    key,
+                    &format!("has a `{key}` of {period}, which is no multiple of the batch interval, {interval}"),
+                    findings,
+                );
             } else if batches > MOST_BATCHES {
                 self.say(key, &format!("has a `{key}` of {batches} batches; the most is {MOST_BATCHES}"), findings);
             }
@@ -66,10 +70,18 @@ impl Place<'_> {
                 self.say("gap", "is a session, which only an `aggregate` can fold: a session is of a key", findings);
             }
             (None, None, Some(_)) => {}
-            (_, _, Some(_)) => self.say("gap", "has a `gap`, for sessions, and a `length` or `slide`: leave out either", findings),
-            (None, _, None) => self.say("length", "needs a `length`, as in `length = \"1m\"`; or a `gap`, for sessions", findings),
+            (_, _, Some(_)) => {
+                self.say("gap", "has a `gap`, for sessions, and a `length` or `slide`: leave out either", findings)
+            }
+            (None, _, None) => {
+                self.say("length", "needs a `length`, as in `length = \"1m\"`; or a `gap`, for sessions", findings)
+            }
             (Some(length), Some(slide), None) if slide > length => {
-                self.say("slide", "has a `slide` longer than its `length`: rows between two windows would be lost", findings);
+                self.say(
+                    "slide",
+                    "has a `slide` longer than its `length`: rows between two windows would be lost",
+                    findings,
+                );
             }
             (Some(length), Some(slide), None) if millis(slide) > 0 && millis(length) / millis(slide) > 1000 => {
                 self.say("slide", "has a `slide` so short that a row is in more than 1000 windows", findings);

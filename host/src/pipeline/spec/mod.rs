@@ -16,7 +16,6 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(super) use operator::KINDS;
 pub use operator::*;
 pub use sink::*;
 pub use source::*;

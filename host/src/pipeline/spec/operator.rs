@@ -85,13 +85,10 @@ pub struct OperatorSpec {
     pub limits: LimitsSpec,
 }
 
-/// The keys that say what an operator is.
-pub(super) const KINDS: [&str; 7] = ["transform", "aggregate", "state", "sql", "sample", "repartition", "snapshot"];
-
 fn one_kind() -> serde_json::Value {
     let has = |key: &&str| serde_json::json!({ "required": [key] });
-    let window = serde_json::json!({ "required": ["window"], "not": { "anyOf": KINDS.iter().map(has).collect::<Vec<_>>() } });
-    KINDS.iter().map(has).chain([window]).collect()
+    let window = serde_json::json!({ "required": ["window"], "not": { "anyOf": OperatorSpec::KINDS.iter().map(has).collect::<Vec<_>>() } });
+    OperatorSpec::KINDS.iter().map(has).chain([window]).collect()
 }
 
 /// The rows of a stretch of time.
@@ -205,6 +202,10 @@ pub enum OperatorKind<'a> {
 }
 
 impl OperatorSpec {
+    /// The keys that say what an operator is.
+    pub(in crate::pipeline) const KINDS: [&str; 7] =
+        ["transform", "aggregate", "state", "sql", "sample", "repartition", "snapshot"];
+
     /// What the operator is; nothing when the file says none or more than one, which the check refuses.
     pub fn kind(&self) -> Option<OperatorKind<'_>> {
         let kinds = [
@@ -225,7 +226,7 @@ impl OperatorSpec {
     }
 
     /// Which of the keys that say what an operator is are there.
-    pub(super) fn kinds(&self) -> impl Iterator<Item = &'static str> {
+    pub(in crate::pipeline) fn kinds(&self) -> impl Iterator<Item = &'static str> {
         let there = [
             self.transform.is_some(),
             self.aggregate.is_some(),
@@ -235,7 +236,7 @@ impl OperatorSpec {
             self.repartition.is_some(),
             self.snapshot.is_some(),
         ];
-        KINDS.into_iter().zip(there).filter_map(|(key, there)| there.then_some(key))
+        Self::KINDS.into_iter().zip(there).filter_map(|(key, there)| there.then_some(key))
     }
 }
 

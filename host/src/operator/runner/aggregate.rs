@@ -1,148 +1,18 @@
-//! Operators that survive their rows: tasks whose poison rows are found and rejected alone.
+//! An aggregate at work: its groups are the units that may go wrong, and then the rows of a group.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::UInt32Array;
-
+use arrow::buffer::BooleanBuffer;
 use arrow::record_batch::RecordBatch;
 
-use super::aggregate::{Aggregate, AggregateTask};
-use super::instance::{CallError, LogLevel, Usage, Verdict};
-use super::isolate::{Attempt, isolate};
-use super::transform::{Applied, Reject, Transform, TransformTask};
-use crate::rows::{concat as concat_rows, of_columns, take as take_rows};
-use crate::time::BatchTime;
-
-/// What becomes of rows on which an operator goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isolation {
-    /// Stop at the first: its verdict is all that is needed.
-    First,
-    /// Find every one.
-    Every,
-}
-
-/// A message of a guest's log, with its level.
-pub type LogLine = (LogLevel, String);
-
-/// What a runner has used and logged, over all its instances.
-#[derive(Debug, Default)]
-pub struct Meter {
-    /// Fuel, memory, calls.
-    pub used: Usage,
-    /// What the operator logged.
-    pub log: Vec<LogLine>,
-}
-
-impl Meter {
-    fn add(&mut self, used: Usage, mut log: Vec<LogLine>) {
-        self.used.add(used);
-        self.log.append(&mut log);
-    }
-}
-
-/// A verdict reached while an instance was being made is not about any row.
-fn about_no_row(error: CallError) -> CallError {
-    match error {
-        CallError::Verdict(verdict) => CallError::Failure(format!("`configure` {verdict}")),
-        other => other,
-    }
-}
-
-/// Rows out and rows rejected of one chunk.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// The operator's output, in order.
-    pub rows: Vec<RecordBatch>,
-    /// In order of the chunk's rows.
-    pub rejects: Vec<Reject>,
-}
-
-/// A [`Transform`] at work on one partition of one batch.
-pub struct TransformRunner {
-    transform: Arc<Transform>,
-    batch: BatchTime,
-    isolation: Isolation,
-    task: Option<(TransformTask, bool)>,
-    meter: Meter,
-}
-
-impl TransformRunner {
-    /// Starts work; the instance is made with the first chunk.
-    pub fn new(transform: Arc<Transform>, batch: BatchTime, isolation: Isolation) -> Self {
-        Self { transform, batch, isolation, task: None, meter: Meter::default() }
-    }
-
-    /// Runs a chunk through the operator.
-    pub fn run(&mut self, chunk: &RecordBatch) -> Result<Outcome, CallError> {
-        let mut outcome = Outcome::default();
-        let first = self.isolation == Isolation::First;
-        let mut attempt = Chunk { runner: self, chunk };
-        isolate(&mut attempt, 0..chunk.num_rows(), &mut |units, answer: Result<Applied, Verdict>| {
-            match answer {
-                Ok(applied) => {
-                    outcome.rows.push(applied.rows);
-                    let moved = applied.rejects.into_iter().map(|r| Reject { row: units.start + r.row, ..r });
-                    outcome.rejects.extend(moved);
-                }
-                Err(verdict) => outcome.rejects.push(Reject { row: units.start, reason: verdict.to_string() }),
-            }
-            if first && !outcome.rejects.is_empty() { Err(stop()) } else { Ok(()) }
-        })
-        .or_else(unless_stopped)?;
-        Ok(outcome)
-    }
-
-    /// Ends the work.
-    pub fn finish(mut self) -> Meter {
-        self.retire();
-        self.meter
-    }
-
-    fn retire(&mut self) {
-        if let Some((mut task, _)) = self.task.take() {
-            self.meter.add(task.used(), task.take_log());
-        }
-    }
-}
-
-/// Ends isolation early; never leaves this file.
-fn stop() -> CallError {
-    CallError::Host(String::new())
-}
-
-fn unless_stopped(error: CallError) -> Result<(), CallError> {
-    if error == stop() { Ok(()) } else { Err(error) }
-}
-
-struct Chunk<'r> {
-    runner: &'r mut TransformRunner,
-    chunk: &'r RecordBatch,
-}
-
-impl Attempt for Chunk<'_> {
-    type Answer = Applied;
-
-    fn call(&mut self, units: Range<usize>) -> Result<Applied, CallError> {
-        let runner = &mut *self.runner;
-        let (mut task, _) = match runner.task.take() {
-            Some(task) => task,
-            None => (runner.transform.task(runner.batch).map_err(about_no_row)?, false),
-        };
-        let answer = task.apply(&self.chunk.slice(units.start, units.len()));
-        runner.task = Some((task, true));
-        answer
-    }
-
-    fn is_fresh(&self) -> bool {
-        !self.runner.task.as_ref().is_some_and(|(_, called)| *called)
-    }
-
-    fn refresh(&mut self) {
-        self.runner.retire();
-    }
-}
+use super::super::aggregate::{Aggregate, AggregateTask};
+use super::super::instance::{CallError, Verdict};
+use super::super::isolate::{Attempt, isolate};
+use super::super::transform::Reject;
+use super::{Meter, about_no_row, join};
+use crate::rows::take as take_rows;
 
 /// What a fold gave, group by group.
 #[derive(Debug)]
@@ -152,6 +22,19 @@ pub struct Folded {
     /// Which groups survived, in order; row i of `rows` is group `groups[i]`.
     pub groups: Vec<usize>,
     /// From `create`: rows not taken. From `merge` and `finish`: groups lost, by their index.
+    pub rejects: Vec<Reject>,
+}
+
+/// What is left of totals, row by row.
+#[derive(Debug)]
+pub struct Retracted {
+    /// A row for each total that survived.
+    pub rows: RecordBatch,
+    /// Which totals survived, in order; row i of `rows` is of total `groups[i]`.
+    pub groups: Vec<usize>,
+    /// For each row, whether nothing is left.
+    pub nothing: Vec<bool>,
+    /// Totals on which the operator went wrong, by their index.
     pub rejects: Vec<Reject>,
 }
 
@@ -190,6 +73,26 @@ impl AggregateRunner {
     pub fn finish(&mut self, accumulators: &RecordBatch) -> Result<Folded, CallError> {
         let groups: Vec<u32> = (0..=accumulators.num_rows() as u32).collect();
         self.fold(Fold::Finish, &groups, accumulators)
+    }
+
+    /// Takes parts out of totals, row by row.
+    pub fn retract(&mut self, totals: &RecordBatch, parts: &RecordBatch) -> Result<Retracted, CallError> {
+        let (mut left, mut groups, mut nothing, mut rejects) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut attempt = Totals { runner: self, totals, parts };
+        isolate(&mut attempt, 0..totals.num_rows(), &mut |units, answer: Result<_, Verdict>| {
+            match answer {
+                Ok((rows, gone)) => {
+                    let gone: &BooleanBuffer = &gone;
+                    groups.extend(units);
+                    nothing.extend(gone.iter());
+                    left.push(rows);
+                }
+                Err(verdict) => rejects.push(Reject { row: units.start, reason: verdict.to_string() }),
+            }
+            Ok(())
+        })?;
+        let rows = join(self.aggregate.accumulator(), left, groups.len())?;
+        Ok(Retracted { rows, groups, nothing, rejects })
     }
 
     fn fold(&mut self, fold: Fold, groups: &[u32], rows: &RecordBatch) -> Result<Folded, CallError> {
@@ -305,16 +208,6 @@ impl AggregateRunner {
     }
 }
 
-fn join(schema: &arrow::datatypes::SchemaRef, parts: Vec<RecordBatch>, rows: usize) -> Result<RecordBatch, CallError> {
-    if parts.len() == 1 {
-        return parts.into_iter().next().ok_or_else(|| CallError::Host("no part".into()));
-    }
-    if schema.fields().is_empty() {
-        return of_columns(schema.clone(), vec![], rows).map_err(|e| CallError::Host(e.to_string()));
-    }
-    concat_rows(schema, &parts).map_err(|e| CallError::Host(e.to_string()))
-}
-
 /// The answer for a range of groups.
 struct Part {
     rows: RecordBatch,
@@ -361,6 +254,29 @@ impl Attempt for Groups<'_> {
         }
         let rejects = rejects.into_iter().map(|r| Reject { row: first as usize + r.row, ..r }).collect();
         Ok(Part { rows: answer, survivors, rejects })
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.runner.is_fresh()
+    }
+
+    fn refresh(&mut self) {
+        self.runner.retire();
+    }
+}
+
+struct Totals<'r> {
+    runner: &'r mut AggregateRunner,
+    totals: &'r RecordBatch,
+    parts: &'r RecordBatch,
+}
+
+impl Attempt for Totals<'_> {
+    type Answer = (RecordBatch, BooleanBuffer);
+
+    fn call(&mut self, units: Range<usize>) -> Result<Self::Answer, CallError> {
+        let of = |rows: &RecordBatch| rows.slice(units.start, units.len());
+        self.runner.task()?.retract(&of(self.totals), &of(self.parts))
     }
 
     fn is_fresh(&self) -> bool {

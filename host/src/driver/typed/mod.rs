@@ -2,6 +2,9 @@
 //!
 //! `weir check` stops here; `weir run` goes on with what is made here; a swap is checked against it.
 
+mod operator;
+mod windows;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -18,6 +21,11 @@ use crate::pipeline::{Loaded, OnReject, OperatorKind, OperatorSpec, SourceSpec};
 use crate::plan::{ComponentCall, Operators, adopted_schema};
 use crate::rows::{Columns, describe};
 use crate::source::Decoding;
+use crate::state::KeyedSpec;
+
+pub use operator::TypedOperator;
+pub(super) use windows::partials;
+pub use windows::{BatchWindow, Windows};
 
 /// A source whose columns are known.
 #[derive(Debug, Clone)]
@@ -26,57 +34,6 @@ pub struct TypedSource {
     pub decoding: Decoding,
     /// What becomes of records that cannot be read.
     pub on_reject: OnReject,
-}
-
-/// An operator whose columns are known.
-#[derive(Debug, Clone)]
-pub enum TypedOperator {
-    /// Rows in, rows out.
-    Transform {
-        /// The component, as it is now.
-        call: ComponentCall,
-        /// Indices of the key's columns; without any, rows stay in their partitions.
-        key: Vec<usize>,
-        /// Its output.
-        output: Columns,
-    },
-    /// Rows of a key to one.
-    Aggregate {
-        /// The component, as it is now.
-        call: ComponentCall,
-        /// Indices of the key's columns; without any, all rows are one group.
-        key: Vec<usize>,
-        /// The key's columns.
-        key_columns: Columns,
-        /// The columns of an accumulator.
-        accumulator: Columns,
-        /// The columns of a result, without the key.
-        output: Columns,
-    },
-    /// A query.
-    Sql {
-        /// The query, checked.
-        query: Box<Query>,
-        /// Its output.
-        output: Columns,
-    },
-}
-
-impl TypedOperator {
-    /// The component, if it is one.
-    pub fn call(&self) -> Option<&ComponentCall> {
-        match self {
-            Self::Transform { call, .. } | Self::Aggregate { call, .. } => Some(call),
-            Self::Sql { .. } => None,
-        }
-    }
-
-    fn call_mut(&mut self) -> Option<&mut ComponentCall> {
-        match self {
-            Self::Transform { call, .. } | Self::Aggregate { call, .. } => Some(call),
-            Self::Sql { .. } => None,
-        }
-    }
 }
 
 /// A pipeline that can be planned.
@@ -92,6 +49,8 @@ pub struct Typed {
     pub tables: IndexMap<String, Table>,
     /// The columns of each stream.
     pub streams: HashMap<String, SchemaRef>,
+    /// How far each stream slides, and what of it is kept.
+    pub windows: Windows,
 }
 
 impl Typed {
@@ -102,6 +61,7 @@ impl Typed {
             operators: IndexMap::new(),
             tables: IndexMap::new(),
             streams: HashMap::new(),
+            windows: Windows::default(),
             loaded,
         };
         let reached: Vec<String> = typed.loaded.graph.streams().map(str::to_owned).collect();
@@ -121,11 +81,12 @@ impl Typed {
         for name in order {
             let spec = &typed.loaded.pipeline.operators[&name];
             let operator = typed.operator(&name, spec, operators).await?;
-            let output = output(&operator);
+            let output = operator.output();
             Columns::of(&output).with_context(|| format!("operator `{name}`"))?;
             typed.streams.insert(name.clone(), output);
             typed.operators.insert(name, operator);
         }
+        typed.windows = Windows::of(&typed.loaded)?;
         for (name, spec) in &typed.loaded.pipeline.sinks {
             typed.union(spec.inputs()).with_context(|| format!("sink `{name}`"))?;
         }
@@ -144,10 +105,17 @@ impl Typed {
             let schema = adopted_schema(query.schema()).map_err(anyhow::Error::msg).with_context(at)?;
             return Ok(TypedOperator::Sql { query: Box::new(query), output: Columns::of(&schema)? });
         }
-        let (OperatorKind::Transform(reference) | OperatorKind::Aggregate(reference) | OperatorKind::Sql(reference)) =
-            kind;
-        let reference: Reference = reference.parse().with_context(at)?;
         let input = self.union(&spec.inputs).with_context(at)?;
+        let reference = match kind {
+            OperatorKind::Transform(reference)
+            | OperatorKind::Aggregate(reference)
+            | OperatorKind::State(reference) => reference,
+            OperatorKind::Snapshot(_) => return self.snapshot(spec),
+            OperatorKind::Sql(_) | OperatorKind::Sample(_) | OperatorKind::Repartition(_) | OperatorKind::Window => {
+                return Ok(TypedOperator::Rows { output: Columns::of(&input)? });
+            }
+        };
+        let reference: Reference = reference.parse().with_context(at)?;
         let key = key(&input, &spec.key).with_context(at)?;
         let digest = operators.components().registry().resolve(&reference).with_context(at)?;
         let call = ComponentCall {
@@ -166,23 +134,38 @@ impl Typed {
             let transform = operators.transform(&call)?;
             return Ok(TypedOperator::Transform { key, output: Columns::of(transform.output())?, call });
         }
-        let aggregate = operators.aggregate(&call)?;
         let key_columns = input.project(&key)?;
-        if let Some(clash) =
-            aggregate.output().fields().iter().find(|f| key_columns.column_with_name(f.name()).is_some())
-        {
-            bail!(
-                "operator `{name}` answers with a column `{}`, which is also a column of its key; rename the key's in SQL before",
-                clash.name()
-            );
+        if let OperatorKind::State(_) = kind {
+            let state = operators.state(&call, &key_columns)?;
+            apart(name, &key_columns, state.output(), "answers with")?;
+            apart(name, &key_columns, state.state(), "keeps as state")?;
+            let keyed = KeyedSpec {
+                key: Arc::new(key_columns),
+                state: state.state().clone(),
+                version: state.version(),
+                timeout: spec.timeout.map(|timeout| u64::try_from(timeout.0.as_millis()).unwrap_or(u64::MAX)),
+            };
+            return Ok(TypedOperator::State { key, keyed, output: Columns::of(state.output())?, call });
         }
+        let aggregate = operators.aggregate(&call)?;
+        apart(name, &key_columns, aggregate.output(), "answers with")?;
         Ok(TypedOperator::Aggregate {
             key,
             key_columns: Columns::of(&key_columns)?,
             accumulator: Columns::of(aggregate.accumulator())?,
             output: Columns::of(aggregate.output())?,
+            retracts: aggregate.retracts(),
             call,
         })
+    }
+
+    fn snapshot(&self, spec: &OperatorSpec) -> Result<TypedOperator> {
+        let of = spec.inputs.first().context("a snapshot has no input")?;
+        let Some(TypedOperator::State { keyed, .. }) = self.operators.get(of) else {
+            bail!("a snapshot is taken of `{of}`, which keeps no state");
+        };
+        let output = Columns::of(&operator::joined(&keyed.key, &keyed.state))?;
+        Ok(TypedOperator::Snapshot { of: of.clone(), output })
     }
 
     /// The columns of several streams put one after the other: they must have the same.
@@ -214,7 +197,7 @@ impl Typed {
             bail!("there is no operator `{operator}`; there is {}", known.join(", "));
         };
         let Some(call) = typed.call() else {
-            bail!("operator `{operator}` is a query, not a component: change the pipeline file and restart")
+            bail!("operator `{operator}` is no component: to change it, change the pipeline file and restart")
         };
         let digest = operators.components().registry().resolve(reference)?;
         let call = ComponentCall { component: reference.to_string(), digest, ..call.clone() };
@@ -228,7 +211,19 @@ impl Typed {
                 same("output", &output.schema(), aggregate.output(), &call)?;
                 same("accumulator", &accumulator.schema(), aggregate.accumulator(), &call)?;
             }
-            TypedOperator::Sql { .. } => {}
+            TypedOperator::State { keyed, output, .. } => {
+                let state = operators.state(&call, &keyed.key)?;
+                same("output", &output.schema(), state.output(), &call)?;
+                same("state", &keyed.state, state.state(), &call)?;
+                if state.version() != keyed.version {
+                    bail!(
+                        "{call} does not fit: its state is of version {}, and the one that runs has version {}",
+                        state.version(),
+                        keyed.version
+                    );
+                }
+            }
+            TypedOperator::Sql { .. } | TypedOperator::Snapshot { .. } | TypedOperator::Rows { .. } => {}
         }
         Ok(running(&call))
     }
@@ -263,22 +258,22 @@ fn same(what: &str, now: &Schema, new: &Schema, call: &ComponentCall) -> Result<
     )
 }
 
-fn output(operator: &TypedOperator) -> SchemaRef {
-    let schema = match operator {
-        TypedOperator::Transform { output, .. } | TypedOperator::Sql { output, .. } => output.schema(),
-        TypedOperator::Aggregate { key_columns, output, .. } => {
-            let fields =
-                [key_columns.schema(), output.schema()].map(|s| s.fields().iter().cloned().collect::<Vec<_>>());
-            Schema::new(fields.concat())
-        }
-    };
-    Arc::new(schema)
-}
-
 fn on_reject(spec: &SourceSpec) -> OnReject {
     match spec {
         SourceSpec::File { on_reject, .. } | SourceSpec::Socket { on_reject, .. } => *on_reject,
         SourceSpec::Generator { .. } => OnReject::Fail,
+    }
+}
+
+/// The key's columns come before the component's own, so no name may be in both.
+fn apart(operator: &str, key: &Schema, own: &Schema, does: &str) -> Result<()> {
+    let clash = own.fields().iter().find(|f| key.column_with_name(f.name()).is_some());
+    match clash {
+        None => Ok(()),
+        Some(clash) => bail!(
+            "operator `{operator}` {does} a column `{}`, which is also a column of its key; rename the key's in SQL before",
+            clash.name()
+        ),
     }
 }
 

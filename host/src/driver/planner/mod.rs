@@ -1,0 +1,185 @@
+//! A cut to plans.
+//!
+//! Every stream is planned once; what several readers share is computed once (`Persist`). The plans depend on the cut, the
+//! typed pipeline and what earlier batches left behind ([`Store`]) alone, so the same cut always gives the same plans.
+
+mod operator;
+mod window;
+
+pub(super) use window::totals;
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::{ExecutionPlan, Partitioning};
+
+use super::log::Cut;
+use super::typed::{Typed, TypedOperator};
+use crate::plan::segment::{SEGMENT, with_segment};
+use crate::plan::{Gather, KEY_GROUPS, Merge, Order, Persist, Scan, Scatter, Shift, Stage, Write};
+use crate::state::Store;
+use crate::time::BatchTime;
+
+/// What a batch runs.
+#[derive(Debug)]
+pub struct Plans {
+    /// A plan for each sink, by name, whose one row says how many rows were staged.
+    pub sinks: Vec<(String, Arc<dyn ExecutionPlan>)>,
+    /// Plans that must be run to their end, whoever else reads them: what they leave behind is wanted.
+    pub drains: Vec<Arc<dyn ExecutionPlan>>,
+    /// The streams whose rows outlive the batch.
+    pub kept: Vec<KeptStream>,
+}
+
+/// A stream whose rows outlive the batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptStream {
+    /// Its name.
+    pub stream: String,
+    /// How many segments its rows may lie in.
+    pub segments: u32,
+    /// Batches up to this one are needed no more.
+    pub forget: Option<BatchTime>,
+}
+
+/// A stream's plan, and how many segments its rows may lie in.
+#[derive(Debug, Clone)]
+struct Stream {
+    plan: Arc<dyn ExecutionPlan>,
+    segments: u32,
+}
+
+/// Plans a cut.
+pub async fn plan(typed: &Typed, cut: &Cut, partitions: NonZeroUsize, store: &Store) -> Result<Plans> {
+    let plans = Plans { sinks: Vec::new(), drains: Vec::new(), kept: Vec::new() };
+    let mut planner = Planner { typed, cut, partitions, store, streams: HashMap::new(), plans };
+    for name in typed.sources.keys() {
+        let stream = planner.source(name)?;
+        planner.finish(name, stream)?;
+    }
+    for (name, operator) in &typed.operators {
+        let stream = planner.operator(name, operator).await.with_context(|| format!("operator `{name}`"))?;
+        planner.finish(name, stream)?;
+    }
+    for (name, spec) in &typed.loaded.pipeline.sinks {
+        let plan = planner.sink(name, spec.inputs())?;
+        planner.plans.sinks.push((name.clone(), plan));
+    }
+    Ok(planner.plans)
+}
+
+struct Planner<'a> {
+    typed: &'a Typed,
+    cut: &'a Cut,
+    partitions: NonZeroUsize,
+    store: &'a Store,
+    streams: HashMap<String, Stream>,
+    plans: Plans,
+}
+
+impl Planner<'_> {
+    /// Makes a stream known to those that read it.
+    fn finish(&mut self, name: &str, mut stream: Stream) -> Result<()> {
+        let typed = self.typed;
+        let keeps_state = matches!(typed.operators.get(name), Some(TypedOperator::State { .. }));
+        if typed.windows.kept(name).is_some() {
+            stream = self.keep(name, stream)?;
+        } else if keeps_state {
+            stream = self.drain(name, stream)?;
+        } else if typed.loaded.graph.shared().any(|shared| shared == name) {
+            stream = persist(name, stream)?;
+        }
+        self.streams.insert(name.to_owned(), stream);
+        Ok(())
+    }
+
+    /// A stream whose rows outlive the batch.
+    fn keep(&mut self, name: &str, stream: Stream) -> Result<Stream> {
+        let kept = self.typed.windows.kept(name).unwrap_or_default();
+        let forget = self.cut.batch.as_millis().checked_sub(kept).map(BatchTime::from_millis);
+        self.plans.kept.push(KeptStream { stream: name.to_owned(), segments: stream.segments, forget });
+        self.drain(name, stream)
+    }
+
+    /// A stream that is computed whether anybody reads it or not.
+    fn drain(&mut self, name: &str, stream: Stream) -> Result<Stream> {
+        let stream = persist(name, stream)?;
+        self.plans.drains.push(stream.plan.clone());
+        Ok(stream)
+    }
+
+    fn source(&self, name: &str) -> Result<Stream> {
+        let source = &self.typed.sources[name];
+        let blocks = self.cut.sources.iter().find(|(n, _)| n == name).map(|(_, cut)| cut.blocks.as_slice());
+        let blocks = blocks.unwrap_or_default();
+        let scan = Stage::Scan(Scan {
+            source: name.to_owned(),
+            partitions: Scan::deal(blocks, self.partitions),
+            decoding: source.decoding.clone(),
+            on_reject: source.on_reject,
+            chunk_rows: self.typed.loaded.pipeline.batch.chunk_rows,
+        });
+        Ok(Stream { plan: scan.over(vec![])?, segments: u32::try_from(blocks.len())? })
+    }
+
+    /// Several streams, one after the other.
+    fn union(&self, inputs: &[String]) -> Result<Stream> {
+        one_after_the_other(inputs.iter().map(|name| self.streams[name].clone()))
+    }
+
+    fn sink(&self, name: &str, inputs: &[String]) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = in_order(self.union(inputs)?.plan)?;
+        Ok(Stage::Write(Write { sink: name.to_owned() }).over(vec![input])?)
+    }
+
+    /// The stream of an operator in a batch in which it gives nothing.
+    fn nothing(&self, name: &str) -> Stream {
+        Stream { plan: Arc::new(EmptyExec::new(with_segment(&self.typed.streams[name]))), segments: 0 }
+    }
+}
+
+fn persist(name: &str, Stream { plan, segments }: Stream) -> Result<Stream> {
+    let plan = Stage::Persist(Persist { stream: name.to_owned() }).over(vec![plan])?;
+    Ok(Stream { plan, segments })
+}
+
+/// Streams put together, the segments of each after those of the one before.
+fn one_after_the_other(streams: impl Iterator<Item = Stream>) -> Result<Stream> {
+    let mut parts = Vec::new();
+    let mut before = 0;
+    for Stream { plan, segments } in streams {
+        parts.push(if before == 0 { plan } else { Stage::Shift(Shift { by: before }).over(vec![plan])? });
+        before += segments;
+    }
+    let plan = if parts.len() == 1 { parts.remove(0) } else { UnionExec::try_new(parts)? };
+    Ok(Stream { plan, segments: before })
+}
+
+/// All rows of a key to one partition, in canonical order.
+fn shuffle(input: Stream, key: Vec<usize>, partitions: NonZeroUsize) -> Result<Stream> {
+    let scattered = Stage::Scatter(Scatter { key }).over(vec![input.plan])?;
+    let partitions = partitions.get().min(KEY_GROUPS as usize);
+    let group = scattered.schema().fields().len() - 2;
+    let group = Arc::new(Column::new(scattered.schema().field(group).name(), group)) as Arc<dyn PhysicalExpr>;
+    let exchanged = RepartitionExec::try_new(scattered, Partitioning::Hash(vec![group], partitions))?;
+    Ok(Stream { plan: Stage::Gather(Gather).over(vec![Arc::new(exchanged)])?, segments: KEY_GROUPS })
+}
+
+fn in_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    Ok(Stage::Merge(Merge { order: Order::Segments }).over(vec![plan])?)
+}
+
+fn without_segment(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema = plan.schema();
+    let columns = schema.fields().iter().enumerate().filter(|(_, f)| f.name() != SEGMENT);
+    let columns = columns.map(|(i, f)| (Arc::new(Column::new(f.name(), i)) as Arc<dyn PhysicalExpr>, f.name().clone()));
+    Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), plan)?))
+}

@@ -1,0 +1,151 @@
+//! The plan of each kind of operator.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+
+use anyhow::{Context, Result};
+
+use super::{Planner, Stream, in_order, persist, shuffle, without_segment};
+use crate::driver::sql::Query;
+use crate::driver::typed::TypedOperator;
+use crate::pipeline::{OperatorKind, OperatorSpec};
+use crate::plan::{
+    Adopt, ComponentCall, Deal, FinalAggregate, Merge, Order, PartialAggregate, Rechunk, Sample, Snapshot, Stage,
+    StateUpdate, Step, Transform,
+};
+use crate::rows::Columns;
+
+impl Planner<'_> {
+    pub(super) async fn operator(&mut self, name: &str, operator: &TypedOperator) -> Result<Stream> {
+        let typed = self.typed;
+        let spec = &typed.loaded.pipeline.operators[name];
+        if let TypedOperator::Aggregate { .. } = operator {
+            // Accumulators of a window are made in every batch, due or not.
+            return self.aggregate(name, operator);
+        }
+        if !typed.windows.due(name, self.cut.batch) {
+            return Ok(self.nothing(name));
+        }
+        match operator {
+            TypedOperator::Transform { call, key, output } => {
+                let mut input = self.input(name, spec)?;
+                if !key.is_empty() {
+                    input = shuffle(input, key.clone(), self.partitions_of(spec))?;
+                }
+                let transform =
+                    Transform { call: self.as_cut(call), output: output.clone(), whole: spec.whole_partition };
+                Ok(Stream { plan: Stage::Transform(transform).over(vec![input.plan])?, segments: input.segments })
+            }
+            TypedOperator::State { call, key, output, .. } => {
+                let input = shuffle(self.input(name, spec)?, key.clone(), self.partitions_of(spec))?;
+                let (key, output) = (key.clone(), output.clone());
+                let update = StateUpdate { call: self.as_cut(call), key, output, touch: spec.touch };
+                Ok(Stream { plan: Stage::StateUpdate(update).over(vec![input.plan])?, segments: input.segments })
+            }
+            TypedOperator::Sql { query, output } => self.query(name, spec, query, output).await,
+            TypedOperator::Snapshot { of, output } => self.snapshot(name, spec, of, output),
+            TypedOperator::Rows { .. } => self.rows(name, spec),
+            TypedOperator::Aggregate { .. } => Ok(self.nothing(name)),
+        }
+    }
+
+    pub(super) fn partitions_of(&self, spec: &OperatorSpec) -> NonZeroUsize {
+        spec.partitions.unwrap_or(self.partitions)
+    }
+
+    /// An aggregate: of one batch, or of a window.
+    fn aggregate(&mut self, name: &str, operator: &TypedOperator) -> Result<Stream> {
+        let typed = self.typed;
+        let TypedOperator::Aggregate { call, key, key_columns, accumulator, output, .. } = operator else {
+            return Ok(self.nothing(name));
+        };
+        let spec = &typed.loaded.pipeline.operators[name];
+        let call = self.as_cut(call);
+        let last = FinalAggregate {
+            call: call.clone(),
+            key: key_columns.clone(),
+            accumulator: accumulator.clone(),
+            output: output.clone(),
+            step: Step::Both,
+        };
+        let partial = |input: Stream| -> Result<Stream> {
+            let partial = PartialAggregate { call: call.clone(), key: key.clone(), accumulator: accumulator.clone() };
+            let partial = Stage::PartialAggregate(partial).over(vec![input.plan])?;
+            let key = (0..key.len()).collect();
+            shuffle(Stream { plan: partial, segments: input.segments }, key, self.partitions_of(spec))
+        };
+        if let Some((through, window)) = typed.windows.folded(name, &typed.loaded.pipeline) {
+            let input = self.union(&typed.loaded.pipeline.operators[through].inputs)?;
+            let partials = partial(input)?;
+            return self.folded(name, operator, window, partials, last);
+        }
+        if !typed.windows.due(name, self.cut.batch) {
+            return Ok(self.nothing(name));
+        }
+        let partials = partial(self.union(&spec.inputs)?)?;
+        let plan = Stage::FinalAggregate(last).over(vec![partials.plan])?;
+        Ok(Stream { plan, segments: partials.segments })
+    }
+
+    async fn query(&self, name: &str, spec: &OperatorSpec, query: &Query, output: &Columns) -> Result<Stream> {
+        let mut inputs = HashMap::new();
+        for input in spec.inputs.iter().filter(|i| self.streams.contains_key(*i)) {
+            let through = self.through_window(name, std::slice::from_ref(input))?;
+            let rows = without_segment(in_order(through.plan)?)?;
+            inputs.insert(input.clone(), Stage::Rechunk(Rechunk).over(vec![rows])?);
+        }
+        let query = query.plan(self.cut.batch, &inputs).await?;
+        let merged = Stage::Merge(Merge { order: Order::Partitions }).over(vec![query])?;
+        let adopt = Stage::Adopt(Adopt { operator: name.to_owned(), output: output.clone() });
+        Ok(Stream { plan: adopt.over(vec![merged])?, segments: 1 })
+    }
+
+    fn snapshot(&self, name: &str, spec: &OperatorSpec, of: &str, output: &Columns) -> Result<Stream> {
+        let every = match spec.kind() {
+            Some(OperatorKind::Snapshot(snapshot)) => u64::from(snapshot.every.get()),
+            _ => 1,
+        };
+        let interval = u64::try_from(self.typed.loaded.pipeline.batch.interval.0.as_millis()).unwrap_or(u64::MAX);
+        if !self.cut.batch.as_millis().is_multiple_of(every.saturating_mul(interval)) {
+            return Ok(self.nothing(name));
+        }
+        let updated = self.streams.get(of).cloned().context("the state that a snapshot is of is not planned")?;
+        let snapshot = Snapshot { operator: name.to_owned(), of: of.to_owned(), columns: output.clone() };
+        Ok(Stream { plan: Stage::Snapshot(snapshot).over(vec![updated.plan])?, segments: updated.segments })
+    }
+
+    /// The rows of the inputs as they are: a window, a sample, in other partitions.
+    fn rows(&self, name: &str, spec: &OperatorSpec) -> Result<Stream> {
+        let input = self.input(name, spec)?;
+        match spec.kind() {
+            Some(OperatorKind::Sample(sample)) => {
+                let sample = Sample { operator: name.to_owned(), fraction: sample.fraction, seed: sample.seed };
+                Ok(Stream { plan: Stage::Sample(sample).over(vec![input.plan])?, segments: input.segments })
+            }
+            Some(OperatorKind::Repartition(partitions)) => {
+                let all = Stream { plan: in_order(input.plan)?, segments: input.segments };
+                // Each partition reads all rows to find its share.
+                let all = persist(&format!("{name}.input"), all)?;
+                let deal = Deal { operator: name.to_owned(), partitions: partitions.get() };
+                let plan = Stage::Deal(deal).over(vec![all.plan])?;
+                Ok(Stream { plan, segments: u32::try_from(partitions.get())? })
+            }
+            _ => Ok(input),
+        }
+    }
+
+    /// The rows that come in, all of them one after the other, through the operator's window if it has one.
+    fn input(&self, name: &str, spec: &OperatorSpec) -> Result<Stream> {
+        self.through_window(name, &spec.inputs)
+    }
+
+    /// A cut names the component that its batch runs, which may not be the one of now.
+    fn as_cut(&self, call: &ComponentCall) -> ComponentCall {
+        let mut call = call.clone();
+        if let Some(running) = self.cut.operators.iter().find(|r| r.operator == call.operator) {
+            call.component.clone_from(&running.component);
+            call.digest = running.digest;
+        }
+        call
+    }
+}
