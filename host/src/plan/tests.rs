@@ -16,7 +16,7 @@ use super::*;
 use crate::block::{Block, BlockData, BlockId, BlockStore};
 use crate::data_dir::DataDir;
 use crate::operator::{Components, Digest, Engine};
-use crate::pipeline::{Format, GeneratedColumn, OnReject};
+use crate::pipeline::{Format, GeneratedColumn, OnReject, Touch};
 use crate::rows::{ColumnType, Columns};
 use crate::source::{Decoding, Recipe};
 use crate::time::BatchTime;
@@ -76,12 +76,14 @@ fn every_stage_survives_being_written_down() {
     let context = SessionContext::new().task_ctx();
     let text = Schema::new(vec![Field::new("line", DataType::Utf8, false)]);
     let accumulator = columns(&[("count", ColumnType::Int64)]);
+    let second = BatchTime::from_millis(1000);
+    let past = WithPast { stream: "counts.partials".into(), batches: vec![second], present: true };
     let stages = [
         scan(
             vec![BlockData::Stored(BlockId(7)), BlockData::File { path: "/data/lines.txt".into(), start: 3, end: 900 }],
             Decoding::records(Format::Text, &text).expect("text"),
         ),
-        Stage::Transform(Transform { call: call(), output: columns(&[("tag", ColumnType::Utf8)]) }),
+        Stage::Transform(Transform { call: call(), output: columns(&[("tag", ColumnType::Utf8)]), whole: true }),
         Stage::PartialAggregate(PartialAggregate { call: call(), key: vec![0], accumulator: accumulator.clone() }),
         Stage::Scatter(Scatter { key: vec![0] }),
         Stage::Gather(Gather),
@@ -90,6 +92,7 @@ fn every_stage_survives_being_written_down() {
             key: columns(&[("tag", ColumnType::Utf8)]),
             accumulator: accumulator.clone(),
             output: accumulator.clone(),
+            step: Step::Both,
         }),
         Stage::Shift(Shift { by: 3 }),
         Stage::Merge(Merge { order: Order::Segments }),
@@ -97,10 +100,37 @@ fn every_stage_survives_being_written_down() {
         Stage::Rechunk(Rechunk),
         Stage::Adopt(Adopt { operator: "top".into(), output: accumulator }),
         Stage::Persist(Persist { stream: "tags".into() }),
+        Stage::Recall(Recall {
+            stream: "tags".into(),
+            columns: columns(&[("tag", ColumnType::Utf8)]),
+            partitions: vec![vec![(second, 0), (second, 7)]],
+        }),
+        Stage::WithPast(past.clone()),
+        Stage::Slide(Slide {
+            call: call(),
+            key: columns(&[("tag", ColumnType::Utf8)]),
+            accumulator: columns(&[("count", ColumnType::Int64)]),
+            totals: "counts.totals".into(),
+            comes: past.clone(),
+            goes: WithPast { present: false, ..past },
+        }),
+        Stage::StateUpdate(StateUpdate {
+            call: call(),
+            key: vec![0],
+            output: columns(&[("mood", ColumnType::Float64)]),
+            touch: Touch::All,
+        }),
+        Stage::Snapshot(Snapshot {
+            operator: "moods_now".into(),
+            of: "moods".into(),
+            columns: columns(&[("text", ColumnType::Utf8), ("mood", ColumnType::Float64)]),
+        }),
+        Stage::Sample(Sample { operator: "some".into(), fraction: 0.5, seed: 7 }),
+        Stage::Deal(Deal { operator: "dealt".into(), partitions: 3 }),
         Stage::Write(Write { sink: "out".into() }),
     ];
     for stage in stages {
-        let inputs = if matches!(stage, Stage::Scan(_)) { vec![] } else { vec![numbers(3)] };
+        let inputs = if matches!(stage, Stage::Scan(_) | Stage::Recall(_)) { vec![] } else { vec![numbers(3)] };
         let plan = stage.clone().over(inputs).expect("a plan");
         let back = there_and_back(&plan, &context);
         let back_stage = back.downcast_ref::<StageExec>().map(StageExec::stage);
@@ -115,6 +145,7 @@ async fn a_plan_that_was_written_down_gives_the_same_rows_in_the_same_order() {
     let data = DataDir::at(scratch.path());
     let components = Components::new(Engine::new().expect("an engine"), data.registry(), data.cache());
     let rooms = Rooms {
+        state: Arc::default(),
         operators: Arc::new(Operators::new(components)),
         blocks: BlockStore::new(0),
         sinks: Default::default(),
