@@ -35,6 +35,8 @@ enum Kind {
     Transform,
     /// The rows of a key to one
     Aggregate,
+    /// A state for each key, from batch to batch
+    State,
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
@@ -74,6 +76,7 @@ fn write(project: &Path, args: &Args) -> Result<()> {
     let (code, rows) = match args.world {
         Kind::Transform => (include_str!("templates/transform.rs"), include_str!("templates/transform.jsonl")),
         Kind::Aggregate => (include_str!("templates/aggregate.rs"), include_str!("templates/aggregate.jsonl")),
+        Kind::State => (include_str!("templates/state.rs"), include_str!("templates/state.jsonl")),
     };
     fs::write(project.join("src/lib.rs"), code)?;
     fs::write(project.join("rows.jsonl"), rows)?;

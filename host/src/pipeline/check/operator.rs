@@ -43,10 +43,11 @@ fn one_kind(name: &str, operator: &OperatorSpec, findings: &mut Findings<'_>) {
     let quoted = |keys: &mut dyn Iterator<Item = &'static str>| keys.map(|key| format!("`{key}`")).collect::<Vec<_>>();
     let written = quoted(&mut operator.kinds());
     let found = if written.is_empty() { "none".to_owned() } else { written.join(" and ") };
-    let message = format!(
-        "[operators.{name}] must have exactly one of {}, or nothing but a `window`; but has {found}",
-        quoted(&mut OperatorSpec::KINDS.into_iter()).join(", ")
-    );
+    let known = quoted(&mut OperatorSpec::KINDS.into_iter());
+    let (last, others) = known.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+    let others = others.join(", ");
+    let message =
+        format!("[operators.{name}] must have exactly one of {others} and {last}, or only a `window`; but has {found}");
     findings.at_key(&["operators", name], message);
 }
 

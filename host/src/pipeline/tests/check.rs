@@ -30,11 +30,13 @@ fn names_can_be_used_in_a_query_and_are_used_once() {
 fn an_operator_is_one_thing() {
     check_added(
         "[operators.x]\ninputs = ['a']",
-        &["3:12: [operators.x] must have exactly one of `transform`, `aggregate` and `sql`, but has none"],
+        &["3:12: [operators.x] must have exactly one of `transform`, `aggregate`, `state`, `sql`, `sample`, \
+             `repartition` and `snapshot`, or only a `window`; but has none"],
     );
     check_added(
         "[operators.x]\ninputs = ['a']\ntransform = 'x@1'\nsql = 'SELECT 1'",
-        &["3:12: [operators.x] must have exactly one of `transform`, `aggregate` and `sql`, but has `transform` \
+        &["3:12: [operators.x] must have exactly one of `transform`, `aggregate`, `state`, `sql`, `sample`, \
+             `repartition` and `snapshot`, or only a `window`; but has `transform` \
              and `sql`"],
     );
     check_added(
@@ -52,13 +54,11 @@ fn an_operator_is_one_thing() {
             "5:1: `sql` in [operators.x] is empty",
             "6:1: `key` does not go with `sql` in [operators.x]: a query sees all rows of its inputs, and says \
              GROUP BY or JOIN",
-            "7:1: `partitions` does not go with `sql` in [operators.x]: a query runs in one partition, so that its \
-             rows have an order",
-            "8:1: `config` does not go with `sql` in [operators.x]: it is passed to a component; write the values \
-             into the query",
-            "9:1: `on_reject` does not go with `sql` in [operators.x]: it is for components; a query rejects no rows",
-            "10:1: `limits` does not go with `sql` in [operators.x]: they are for components; a query runs in the \
-             host",
+            "7:1: `partitions` does not go with `sql` in [operators.x]: it is for components, \
+             after a shuffle by `key`",
+            "8:1: `config` does not go with `sql` in [operators.x]: it is passed to a component",
+            "9:1: `on_reject` does not go with `sql` in [operators.x]: it is for components; nothing is rejected here",
+            "10:1: `limits` does not go with `sql` in [operators.x]: they are for components",
         ],
     );
     check_added(
@@ -243,9 +243,10 @@ fn everything_is_told_at_once_and_nothing_that_only_follows() {
          [operators.y]\ninputs = ['nowhere']\nsql = 'SELECT 1'",
         &[
             "4:1: unknown key `intervall` in [batch]; did you mean `interval`? (known: `backpressure`, \
-             `block_interval`, `block_memory`, `block_size`, `chunk_rows`, `interval`, `partitions`)",
-            "6:1: unknown key `transfrom` in [operators.x]; did you mean `transform`? (known: `aggregate`, \
-             `config`, `inputs`, `key`, `limits`, `on_reject`, `partitions`, `sql`, `transform`)",
+             `block_interval`, `block_memory`, `block_size`, `chunk_rows`, `interval`, `partitions`, `remember`)",
+            "6:1: unknown key `transfrom` in [operators.x]; did you mean `transform`? (known: `aggregate`, `config`, `initial`, `inputs`, `key`, `late`, \
+             `limits`, `on_reject`, `partitions`, `remember`, `repartition`, `sample`, `snapshot`, `sql`, `state`, \
+             `timeout`, `touch`, `transform`, `whole_partition`, `window`)",
             "9:11: [operators.y] reads `nowhere`, which is no source or operator (known: `a`, `x`)",
         ],
     );

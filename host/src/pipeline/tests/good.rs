@@ -209,9 +209,9 @@ fn what_reaches_no_sink_is_a_warning() {
     assert_eq!(
         warnings,
         [
-            "jobs/counts/pipeline.toml:4:10: [sources.b] does not run, because its rows reach no sink",
+            "jobs/counts/pipeline.toml:4:10: [sources.b] does not run, because nobody reads its rows",
             "jobs/counts/pipeline.toml:7:9: [tables.t] is not used, because no operator has a query",
-            "jobs/counts/pipeline.toml:10:12: [operators.x] does not run, because its rows reach no sink",
+            "jobs/counts/pipeline.toml:10:12: [operators.x] does not run, because nobody reads its rows",
         ]
     );
 }

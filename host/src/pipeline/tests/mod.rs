@@ -8,6 +8,8 @@ mod good;
 mod graph;
 mod read;
 mod schema;
+mod state;
+mod window;
 
 use std::path::Path;
 

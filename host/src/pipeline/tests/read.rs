@@ -16,7 +16,7 @@ fn an_unknown_key_gets_the_nearest_known_one() {
     check_added(
         "[batch]\nintervall = '1s'",
         &["4:1: unknown key `intervall` in [batch]; did you mean `interval`? (known: `backpressure`, \
-             `block_interval`, `block_memory`, `block_size`, `chunk_rows`, `interval`, `partitions`)"],
+             `block_interval`, `block_memory`, `block_size`, `chunk_rows`, `interval`, `partitions`, `remember`)"],
     );
     check_added(
         "[batch.backpressure]\nenable = true",
@@ -25,8 +25,11 @@ fn an_unknown_key_gets_the_nearest_known_one() {
     );
     check_added(
         "[operators.x]\ntransfrom = 'x@1'\ninputs = ['a']",
-        &["4:1: unknown key `transfrom` in [operators.x]; did you mean `transform`? (known: `aggregate`, \
-             `config`, `inputs`, `key`, `limits`, `on_reject`, `partitions`, `sql`, `transform`)"],
+        &[
+            "4:1: unknown key `transfrom` in [operators.x]; did you mean `transform`? (known: `aggregate`, `config`, `initial`, `inputs`, `key`, `late`, \
+             `limits`, `on_reject`, `partitions`, `remember`, `repartition`, `sample`, `snapshot`, `sql`, `state`, \
+             `timeout`, `touch`, `transform`, `whole_partition`, `window`)",
+        ],
     );
     check_added(
         "[operators.x]\ntransform = 'x@1'\ninputs = ['a']\nlimits.ram = '1 MiB'",
@@ -36,8 +39,8 @@ fn an_unknown_key_gets_the_nearest_known_one() {
         "[sources.b]\ntype = 'file'\nfile = 'b'",
         &[
             "3:10: missing key `path` in [sources.b]: The file or folder",
-            "5:1: unknown key `file` in [sources.b] (known: `format`, `on_reject`, `path`, `rate`, `schema`, \
-             `type`, `watch`)",
+            "5:1: unknown key `file` in [sources.b] (known: `event_time`, `format`, \
+             `on_reject`, `path`, `rate`, `remember`, `schema`, `type`, `watch`)",
         ],
     );
     check_added(
@@ -100,8 +103,8 @@ fn an_unknown_word_gets_the_nearest_known_one() {
     check_added(
         "[tables.t]\npath = 't'\nformat = 'cvs'\nschema = { a = 'string' }",
         &[
-            "5:10: unknown value `cvs` for `format` in [tables.t]; did you mean `csv`? (known: `text`, `json`, \
-             `csv`)",
+            "5:10: unknown value `cvs` for `format` in [tables.t]; did you mean `csv`? (known: `text`, `json`, `csv`, \
+             `parquet`)",
             "6:16: unknown value `string` for `a` in [tables.t.schema] (known: `boolean`, `int64`, `float64`, \
              `timestamp`, `utf8`, `binary`)",
         ],
@@ -133,7 +136,7 @@ fn a_value_of_the_wrong_type_is_told_in_words_of_the_file() {
             "1:13: `b` in [sources] must be a table, not an integer",
             "2:13: `out` in [sinks] must be a table, not an integer",
             "4:8: `path` in [tables.t] must be a string, not an array",
-            "5:10: `format` in [tables.t] must be one of `text`, `json`, `csv`, not an integer",
+            "5:10: `format` in [tables.t] must be one of `text`, `json`, `csv`, `parquet`, not an integer",
         ],
     );
     check_added("[sources.b]\ntype = 1", &["4:8: `type` in [sources.b] must be one of `file`, `socket`, `generator`"]);
