@@ -174,3 +174,7 @@ pub use weir_guest_macros::batch;
 /// If the implementation has a `retract`, the host is told so.
 #[doc(inline)]
 pub use weir_guest_macros::aggregate;
+
+/// Makes an implementation of [`State`](trait@crate::State) the crate's operator; see there for an example.
+#[doc(inline)]
+pub use weir_guest_macros::state;

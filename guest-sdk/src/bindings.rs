@@ -36,4 +36,21 @@ pub mod aggregate {
     pub use exports::weir::operator::aggregate::{Created, Guest, Shape};
 }
 
+/// World `state-operator`.
+pub mod state {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "state-operator",
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        export_macro_name: "export_state_world",
+        default_bindings_module: "weir_guest::bindings::state",
+        with: {
+            "weir:operator/rows@0.1.0": crate::bindings::rows,
+            "weir:operator/log@0.1.0": crate::bindings::log,
+        },
+    });
+    pub use exports::weir::operator::state::{Cause, Fate, Guest, Shape, Touched, Updated};
+}
+
 pub use transform::weir::operator::{log, rows};

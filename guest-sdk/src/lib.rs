@@ -35,6 +35,7 @@
 //! | make several rows of one | `fn(row) -> iterator` | [`#[flat_map]`](macro@flat_map) |
 //! | work on whole columns | `fn(rows, out)` | [`#[batch]`](macro@batch) |
 //! | fold the rows of a key | `impl Aggregate for …` | [`#[aggregate]`](macro@aggregate) |
+//! | remember something of each key | `impl State for …` | [`#[state]`](macro@state) |
 //!
 //! [`testing`] runs operators as the host does, with their config, nulls and rejects. [`log`] is the only thing an
 //! operator can call and [`batch_time`] the only time it knows: there are no files, no network, no clock and no
@@ -46,6 +47,7 @@
 //! |---|---|---|
 //! | a column that is not there or of another type, a config that is not valid | `weir check`, and when a job starts | the pipeline is refused |
 //! | `Err` for a row, a null in a field that is no `Option` | the row | rejected, with the reason; the pipeline says what for |
+//! | a null of the key, in a field that is no `Option` | the key | its rows are rejected |
 //! | a panic | the smallest set of rows that panics | rejected, with the panic's message |
 //! | `Err` of a [`#[batch]`](macro@batch) function | the call | the job stops |
 //!
@@ -58,6 +60,7 @@
 extern crate self as weir_guest;
 
 pub mod aggregate;
+mod answer;
 mod attributes;
 pub mod bindings;
 mod bitmap;
@@ -66,12 +69,15 @@ mod chunk;
 pub mod column;
 mod config;
 mod emitter;
+mod group;
 pub mod log;
 mod panic;
 mod plugin;
 mod record;
+mod reject;
 mod rows;
 mod schema;
+pub mod state;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod time;
@@ -90,6 +96,7 @@ pub use plugin::NOT_CONFIGURED;
 pub use record::{Null, Record};
 pub use rows::Rows;
 pub use schema::FieldSpec;
+pub use state::State;
 pub use time::{Timestamp, batch_time, set_batch_time};
 pub use value::Value;
 

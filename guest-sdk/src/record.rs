@@ -63,7 +63,6 @@ impl<'a> Reader<'a> {
         Self { chunk, order: None, next: 0 }
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn selecting(chunk: &'a Chunk, order: Vec<u32>) -> Self {
         Self { chunk, order: Some(order), next: 0 }
     }

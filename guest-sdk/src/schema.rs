@@ -34,19 +34,25 @@ pub(crate) fn announce(fields: &[FieldSpec]) -> Vec<Field> {
 
 /// Finds each field's column in the input.
 pub(crate) fn resolve(fields: &[FieldSpec], input: &[Field]) -> Result<Vec<u32>, String> {
-    fields.iter().map(|field| resolve_one(field, input)).collect()
+    fields.iter().map(|field| resolve_one(field, "input", input)).collect()
 }
 
-fn resolve_one(wanted: &FieldSpec, input: &[Field]) -> Result<u32, String> {
+/// Finds each field's column in the key.
+pub(crate) fn resolve_key(fields: &[FieldSpec], key: &[Field]) -> Result<Vec<u32>, String> {
+    fields.iter().map(|field| resolve_one(field, "key", key)).collect()
+}
+
+/// Finds a field's column in `place`, the columns of which are `columns`.
+fn resolve_one(wanted: &FieldSpec, place: &str, columns: &[Field]) -> Result<u32, String> {
     let (name, wanted) = (wanted.name, type_name(wanted.data_type));
-    let index = find(name, input).ok_or_else(|| {
-        format!("the input has no column `{name}` ({wanted}), which the operator reads; it has {}", list(input))
+    let index = find(name, columns).ok_or_else(|| {
+        format!("the {place} has no column `{name}` ({wanted}), which the operator reads; it has {}", list(columns))
     })?;
-    let found = type_name(input[index as usize].data_type);
+    let found = type_name(columns[index as usize].data_type);
     if found != wanted {
         return Err(format!(
-            "the operator reads column `{name}` as {wanted}, but in the input it is {found}; the input has {}",
-            list(input)
+            "the operator reads column `{name}` as {wanted}, but in the {place} it is {found}; the {place} has {}",
+            list(columns)
         ));
     }
     Ok(index)

@@ -2,15 +2,18 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::ops::Add;
+use std::time::Duration;
 
 /// A point in time, in microseconds since the Unix epoch, UTC.
 ///
 /// ```
+/// use std::time::Duration;
 /// use weir_guest::Timestamp;
 ///
 /// let at = Timestamp::from_millis(1_700_000_000_000);
 /// assert_eq!(at.as_micros(), 1_700_000_000_000_000);
-/// assert!(at < Timestamp::from_micros(1_700_000_000_000_001));
+/// assert_eq!(at + Duration::from_micros(1), Timestamp::from_micros(1_700_000_000_000_001));
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -37,6 +40,15 @@ impl Timestamp {
     }
 }
 
+/// So much later; whole microseconds, and at most the latest timestamp.
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+}
+
 /// Microseconds since the Unix epoch, as a number.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,8 +63,9 @@ thread_local! {
 /// The end of the interval of the batch that is being worked on: the only "now" that an operator has, and the same
 /// whenever the batch is computed again.
 ///
-/// Known to transforms while they take rows; the Unix epoch in `configure`, in aggregates and outside a host. A test
-/// sets it with [`set_batch_time`] or [`testing::Transform::at`](crate::testing::Transform::at).
+/// Known to transforms and to operators with state while they take rows; the Unix epoch in `configure`, in aggregates
+/// and outside a host. A test sets it with [`set_batch_time`], [`testing::Transform::at`](crate::testing::Transform::at)
+/// or [`testing::State::batch`](crate::testing::State::batch).
 ///
 /// ```
 /// use weir_guest::{Timestamp, batch_time, set_batch_time};

@@ -6,8 +6,10 @@
 
 mod aggregate;
 mod function;
+mod implementation;
 mod keep;
 mod record;
+mod state;
 
 use proc_macro::TokenStream;
 use syn::parse_macro_input;
@@ -43,6 +45,12 @@ pub fn batch(arguments: TokenStream, function: TokenStream) -> TokenStream {
 pub fn aggregate(arguments: TokenStream, implementation: TokenStream) -> TokenStream {
     let _nothing = parse_macro_input!(arguments as syn::parse::Nothing);
     done(aggregate::operator(parse_macro_input!(implementation)))
+}
+
+#[proc_macro_attribute]
+pub fn state(arguments: TokenStream, implementation: TokenStream) -> TokenStream {
+    let _nothing = parse_macro_input!(arguments as syn::parse::Nothing);
+    done(state::operator(&parse_macro_input!(implementation)))
 }
 
 fn done(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {

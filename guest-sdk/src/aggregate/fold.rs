@@ -1,17 +1,16 @@
 //! An [`Aggregate`] over columns: what the component exports, as plain functions.
 
-use std::ops::Range;
-
 use serde::de::DeserializeOwned;
 
 use super::{Aggregate, Created, Group, Remains, Shape};
+use crate::answer::Answer;
 use crate::bindings::rows::{Batch, Field};
 use crate::bitmap::Bits;
-use crate::builder::{Plan, Sources};
 use crate::chunk::Chunk;
 use crate::config;
 use crate::emitter::in_order;
-use crate::record::{self, Record};
+use crate::group::ranges;
+use crate::record::Record;
 use crate::rows::Rows;
 use crate::schema::{FieldSpec, announce, resolve};
 
@@ -109,41 +108,4 @@ pub fn finish<A: Aggregate>(aggregate: &A, accumulators: &Chunk) -> Result<Batch
 
 fn part<'a, R: Record<'a>>(rows: &Rows<'a, R>, row: usize) -> Result<R, String> {
     rows.get(row).map_err(|null| format!("an accumulator's {null}"))
-}
-
-/// The row ranges of groups, which must cover the rows.
-fn ranges(groups: &[u32], rows: usize) -> Result<impl Iterator<Item = Range<usize>>, String> {
-    let sound =
-        groups.is_sorted() && groups.first() == Some(&0) && groups.last().is_some_and(|&end| end as usize == rows);
-    if !sound {
-        return Err(format!("groups that do not cut {rows} rows into parts"));
-    }
-    Ok(groups.windows(2).map(|group| group[0] as usize..group[1] as usize))
-}
-
-/// Rows on their way out. They outlive the call's input, so that nothing is a part of it.
-struct Answer<R: Record<'static>> {
-    builders: R::Builders,
-    rows: u32,
-}
-
-impl<R: Record<'static>> Answer<R> {
-    fn new(rows: usize) -> Self {
-        Self { builders: R::builders(Plan { rows, sources: Sources::NONE }), rows: 0 }
-    }
-
-    #[inline]
-    fn push(&mut self, row: R) {
-        row.push(&mut self.builders);
-        self.rows += 1;
-    }
-
-    fn push_blank(&mut self) {
-        R::push_blank(&mut self.builders);
-        self.rows += 1;
-    }
-
-    fn finish(self) -> Result<Batch, String> {
-        Ok(Batch { row_count: self.rows, columns: record::finish::<R>(self.builders)? })
-    }
 }

@@ -10,12 +10,10 @@
 
 mod export;
 pub mod fold;
-mod group;
-
-use std::fmt;
 
 pub use crate::bindings::aggregate::{Created, Shape};
-pub use group::Group;
+pub use crate::group::Group;
+pub use crate::reject::Reject;
 
 use crate::record::Record;
 
@@ -119,23 +117,4 @@ pub enum Remains {
     Something,
     /// It is as if no row had ever been added: the host drops the key.
     Nothing,
-}
-
-/// Why a row cannot be taken: made from anything that can be displayed, also by `?`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reject {
-    reason: String,
-}
-
-impl<E: fmt::Display> From<E> for Reject {
-    fn from(reason: E) -> Self {
-        Self { reason: reason.to_string() }
-    }
-}
-
-impl Reject {
-    /// The reason.
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
 }

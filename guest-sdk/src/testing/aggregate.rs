@@ -5,11 +5,10 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 
 use super::cell::Cell;
-use super::table::batch;
-use super::{Answer, Table, check};
+use super::{Answer, Table, check, table};
 use crate::aggregate::fold;
 use crate::bindings::aggregate::Shape;
-use crate::bindings::rows::{Batch, Field};
+use crate::bindings::rows::Field;
 use crate::bitmap::bit;
 use crate::chunk::Chunk;
 use crate::log::native::capture;
@@ -115,8 +114,7 @@ struct Task<A> {
 impl<A: crate::Aggregate + DeserializeOwned> Task<A> {
     fn new(config: &str, input: &Table) -> Result<Self, String> {
         let (aggregate, shape) = fold::configure::<A>(config, input.fields())?;
-        let all = || (0..input.fields().len() as u32).collect();
-        let reads = shape.reads.clone().unwrap_or_else(all).into_iter().map(|index| index as usize);
+        let reads = table::reads(shape.reads.as_deref(), input.fields().len()).into_iter();
         let reads = reads.map(|index| (input.fields()[index].clone(), index)).collect();
         Ok(Self { aggregate, shape, reads, input: input.cells()?, rejects: Vec::new() })
     }
@@ -141,9 +139,9 @@ impl<A: crate::Aggregate + DeserializeOwned> Task<A> {
         let rows = end - start;
         let (fields, cells): (Vec<_>, Vec<_>) =
             self.reads.iter().map(|(field, column)| (field.clone(), self.input[*column][start..end].to_vec())).unzip();
-        let chunk = Chunk::new(batch(&fields, rows, &cells)?)?;
+        let chunk = Chunk::new(table::batch(&fields, rows, &cells)?)?;
         let created = fold::create(&self.aggregate, &[0, rows as u32], &chunk)?;
-        let row = checked(&self.shape.accumulator, &created.accumulators, 1)?.into_iter().next();
+        let row = check::rows(&self.shape.accumulator, &created.accumulators, 1)?.into_iter().next();
         let rejected = created.rejects.len();
         self.rejects.extend(created.rejects.into_iter().map(|reject| (start + reject.row as usize, reject.reason)));
         Ok(row.filter(|_| rejected < rows))
@@ -151,7 +149,7 @@ impl<A: crate::Aggregate + DeserializeOwned> Task<A> {
 
     fn merge(&self, parts: &[Row]) -> Result<Row, String> {
         let merged = fold::merge(&self.aggregate, &[0, parts.len() as u32], &self.accumulators(parts)?)?;
-        one(checked(&self.shape.accumulator, &merged, 1)?)
+        one(check::rows(&self.shape.accumulator, &merged, 1)?)
     }
 
     /// What remains of a window after the rows that are gone have been in it too.
@@ -160,32 +158,22 @@ impl<A: crate::Aggregate + DeserializeOwned> Task<A> {
         let parts: Vec<Row> = std::iter::once(gone.clone()).chain(total).collect();
         let all = self.accumulators(&[self.merge(&parts)?])?;
         let (left, nothing) = fold::retract(&self.aggregate, &all, &self.accumulators(std::slice::from_ref(gone))?)?;
-        let left = one(checked(&self.shape.accumulator, &left, 1)?)?;
+        let left = one(check::rows(&self.shape.accumulator, &left, 1)?)?;
         Ok((!bit(&nothing, 0)).then_some(left))
     }
 
     fn answer(self, totals: &[Row]) -> Result<(Table, Vec<(usize, String)>), String> {
         let finished = fold::finish(&self.aggregate, &self.accumulators(totals)?)?;
-        checked(&self.shape.output, &finished, totals.len())?;
+        check::rows(&self.shape.output, &finished, totals.len())?;
         Ok((Table::new(self.shape.output, finished)?, self.rejects))
     }
 
     fn accumulators(&self, rows: &[Row]) -> Result<Chunk, String> {
-        let columns = 0..self.shape.accumulator.len();
-        let cells: Vec<_> = columns.map(|column| rows.iter().map(|row| row[column].clone()).collect()).collect();
-        Chunk::new(batch(&self.shape.accumulator, rows.len(), &cells)?)
+        let cells = table::columns(self.shape.accumulator.len(), rows);
+        Chunk::new(table::batch(&self.shape.accumulator, rows.len(), &cells)?)
     }
 }
 
 fn one(rows: Vec<Row>) -> Result<Row, String> {
     rows.into_iter().next().ok_or_else(|| "no accumulator".to_owned())
-}
-
-/// The rows of an answer, which must be what was announced.
-fn checked(fields: &[Field], answer: &Batch, rows: usize) -> Result<Vec<Row>, String> {
-    if answer.row_count as usize != rows {
-        return Err(format!("{} rows where {rows} were due", answer.row_count));
-    }
-    let columns = check::columns(fields, &answer.columns, rows, &[])?;
-    Ok((0..rows).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect())
 }

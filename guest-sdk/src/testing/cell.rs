@@ -18,6 +18,21 @@ pub(super) enum Cell {
     Binary(Vec<u8>),
 }
 
+impl Cell {
+    /// Some value that a column can have, which nobody will read.
+    pub(super) fn blank(field: &Field) -> Self {
+        match field.data_type {
+            _ if field.nullable => Self::Null,
+            DataType::Boolean => Self::Boolean(false),
+            DataType::Int64 => Self::Int64(0),
+            DataType::Float64 => Self::Float64(0.0),
+            DataType::Timestamp => Self::Timestamp(0),
+            DataType::Utf8 => Self::Utf8(String::new()),
+            DataType::Binary => Self::Binary(Vec::new()),
+        }
+    }
+}
+
 /// The cells of a column. `input` is what slices are parts of.
 pub(super) fn cells(column: &Column, rows: usize, input: &[Column]) -> Result<Vec<Cell>, String> {
     let cell = |row: usize| match &column.validity {

@@ -1,6 +1,7 @@
 //! The host's rules for an answer, which an operator's glue must keep.
 
 use super::cell::{self, Cell};
+use super::table;
 use crate::bindings::rows::{Batch, Column, Field, Values};
 use crate::bindings::transform::Origin;
 use crate::chunk::Chunk;
@@ -33,17 +34,42 @@ fn sound(column: &Column, rows: usize) -> Result<(), String> {
     Chunk::new(Batch { row_count: rows as u32, columns: vec![column.clone()] }).map(drop)
 }
 
+/// The rows of an answer, of which there must be so many, as announced.
+pub(super) fn rows(fields: &[Field], answer: &Batch, rows: usize) -> Result<Vec<Vec<Cell>>, String> {
+    if answer.row_count as usize != rows {
+        return Err(format!("{} rows where {rows} were due", answer.row_count));
+    }
+    Ok(table::rows(&columns(fields, &answer.columns, rows, &[])?, rows))
+}
+
+/// Sees to it that columns have names of their own. `what` they are, for the message.
+pub(super) fn names<'f>(fields: impl IntoIterator<Item = &'f Field>, what: &str) -> Result<(), String> {
+    let mut seen = Vec::new();
+    for Field { name, .. } in fields {
+        if seen.contains(&name) {
+            return Err(format!("two {what} named `{name}`"));
+        }
+        seen.push(name);
+    }
+    Ok(())
+}
+
 /// Which input row each output row comes from.
 pub(super) fn origin(origin: Origin, rows: usize) -> Result<Vec<usize>, String> {
-    let from: Vec<usize> = match origin {
-        Origin::Same => (0..rows).collect(),
-        Origin::From(from) => from.iter().map(|&row| row as usize).collect(),
-    };
+    match origin {
+        Origin::Same => Ok((0..rows).collect()),
+        Origin::From(origins) => from(&origins, rows),
+    }
+}
+
+/// What each output row comes from, of so many.
+pub(super) fn from(from: &[u32], count: usize) -> Result<Vec<usize>, String> {
+    let from: Vec<usize> = from.iter().map(|&index| index as usize).collect();
     if !from.is_sorted() {
         return Err("origins go back".to_owned());
     }
-    if from.last().is_some_and(|&last| last >= rows) {
-        return Err(format!("an output row comes from beyond the {rows} input rows"));
+    match from.last() {
+        Some(&last) if last >= count => Err(format!("an output row comes from {last} of {count}")),
+        _ => Ok(from),
     }
-    Ok(from)
 }

@@ -35,10 +35,12 @@ mod aggregate;
 mod answer;
 mod cell;
 mod check;
+mod state;
 mod table;
 mod transform;
 
 pub use aggregate::{Aggregate, aggregate};
 pub use answer::Answer;
+pub use state::{State, state};
 pub use table::Table;
 pub use transform::{Transform, transform};

@@ -102,3 +102,21 @@ pub(super) fn batch(fields: &[Field], rows: usize, cells: &[Vec<Cell>]) -> Resul
         fields.iter().zip(cells).map(|(field, cells)| cell::column(field, cells)).collect::<Result<_, _>>()?;
     Ok(Batch { row_count: rows as u32, columns })
 }
+
+/// Rows of so many cells as columns.
+pub(super) fn columns(count: usize, rows: &[impl AsRef<[Cell]>]) -> Vec<Vec<Cell>> {
+    (0..count).map(|column| rows.iter().map(|row| row.as_ref()[column].clone()).collect()).collect()
+}
+
+/// Columns of so many cells as rows.
+pub(super) fn rows(columns: &[Vec<Cell>], count: usize) -> Vec<Vec<Cell>> {
+    (0..count).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect()
+}
+
+/// Indices of the columns that cross, of so many.
+pub(super) fn reads(reads: Option<&[u32]>, columns: usize) -> Vec<usize> {
+    match reads {
+        Some(reads) => reads.iter().map(|&index| index as usize).collect(),
+        None => (0..columns).collect(),
+    }
+}

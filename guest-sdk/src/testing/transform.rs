@@ -95,15 +95,8 @@ impl<'t, O: Operator> Task<'t, O> {
         let field = |&index: &u32| input.fields().get(index as usize).cloned().ok_or(format!("no column {index}"));
         let kept = shape.keeps.iter().map(field).collect::<Result<Vec<_>, _>>()?;
         let fields: Vec<Field> = kept.into_iter().chain(shape.adds.iter().cloned()).collect();
-        for (index, field) in fields.iter().enumerate() {
-            if fields[..index].iter().any(|other| other.name == field.name) {
-                return Err(format!("two output columns named `{}`", field.name));
-            }
-        }
-        let reads = match &shape.reads {
-            Some(reads) => reads.iter().map(|&index| index as usize).collect(),
-            None => (0..input.fields().len()).collect(),
-        };
+        check::names(&fields, "output columns")?;
+        let reads = table::reads(shape.reads.as_deref(), input.fields().len());
         Ok(Self {
             operator,
             shape,

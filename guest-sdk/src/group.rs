@@ -1,14 +1,15 @@
-//! The rows of one group.
+//! The rows of one group of a call: a key's, or a part of them.
 
 use std::fmt;
 use std::ops::Range;
 
-use super::Reject;
 use crate::bindings::rows;
 use crate::chunk::Chunk;
 use crate::record::{self, Record};
+use crate::reject::Reject;
 
-/// The rows of a group in order, for [`Aggregate::create_group`](super::Aggregate::create_group).
+/// The rows of a group in order, for [`Aggregate::create_group`](crate::Aggregate::create_group) and
+/// [`State::update`](crate::State::update).
 ///
 /// As an iterator it yields the rows; one with a null in a field that is no `Option` is rejected and left out.
 pub struct Group<'a, R: Record<'a>> {
@@ -20,16 +21,16 @@ pub struct Group<'a, R: Record<'a>> {
 }
 
 impl<'a, R: Record<'a>> Group<'a, R> {
-    pub(super) fn new(chunk: &'a Chunk) -> Result<Self, String> {
+    pub(crate) fn new(chunk: &'a Chunk) -> Result<Self, String> {
         Ok(Self { columns: record::columns::<R>(chunk)?, rows: 0..0, next: 0, rejects: Vec::new() })
     }
 
-    pub(super) fn start(&mut self, rows: Range<usize>) {
+    pub(crate) fn start(&mut self, rows: Range<usize>) {
         self.next = rows.start;
         self.rows = rows;
     }
 
-    pub(super) fn into_rejects(self) -> Vec<rows::Reject> {
+    pub(crate) fn into_rejects(self) -> Vec<rows::Reject> {
         self.rejects
     }
 
@@ -48,16 +49,21 @@ impl<'a, R: Record<'a>> Group<'a, R> {
         self.rows.is_empty()
     }
 
-    /// Rejects the row that was yielded last. It must not be in the accumulator.
-    pub fn reject(&mut self, reject: Reject) {
+    /// Rejects the row that was yielded last. It must not be in what comes of the group.
+    pub fn reject(&mut self, reject: impl Into<Reject>) {
         if self.next > self.rows.start {
             self.reject_row(self.next - 1, reject);
         }
     }
 
     /// Rejects a row by its index in the chunk.
-    pub fn reject_row(&mut self, row: usize, reject: Reject) {
-        self.rejects.push(rows::Reject { row: row as u32, reason: reject.reason });
+    pub fn reject_row(&mut self, row: usize, reject: impl Into<Reject>) {
+        self.rejects.push(reject.into().at(row));
+    }
+
+    /// Rejects every row.
+    pub(crate) fn reject_all(&mut self, reject: &Reject) {
+        self.rejects.extend(self.rows.clone().map(|row| reject.clone().at(row)));
     }
 }
 
@@ -71,7 +77,7 @@ impl<'a, R: Record<'a>> Iterator for Group<'a, R> {
             self.next += 1;
             match R::get(&self.columns, row) {
                 Ok(record) => return Some(record),
-                Err(null) => self.reject_row(row, null.into()),
+                Err(null) => self.reject_row(row, null),
             }
         }
         None
@@ -82,4 +88,14 @@ impl<'a, R: Record<'a>> fmt::Debug for Group<'a, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Group").field("rows", &self.rows).field("rejects", &self.rejects).finish_non_exhaustive()
     }
+}
+
+/// The row ranges of groups, which must cover the rows.
+pub(crate) fn ranges(groups: &[u32], rows: usize) -> Result<impl Iterator<Item = Range<usize>>, String> {
+    let sound =
+        groups.is_sorted() && groups.first() == Some(&0) && groups.last().is_some_and(|&end| end as usize == rows);
+    if !sound {
+        return Err(format!("groups that do not cut {rows} rows into parts"));
+    }
+    Ok(groups.windows(2).map(|group| group[0] as usize..group[1] as usize))
 }
