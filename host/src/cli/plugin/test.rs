@@ -3,6 +3,7 @@
 //! The rows go through the same plan nodes as in a stream, so what passes here passes there: a pipeline of one source,
 //! the operator and one sink is run once, in a data folder of its own.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -18,6 +19,7 @@ use crate::pipeline::Pipeline;
 use crate::rows::ColumnType;
 use crate::source::Mode;
 use crate::time::BatchTime;
+use crate::units::Period;
 
 /// What to run on what.
 #[derive(Debug, clap::Args)]
@@ -38,9 +40,21 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "JSON", default_value = "{}")]
     config: String,
 
-    /// For an aggregate: the columns of the key
+    /// The columns of the key, of an aggregate or a state
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     key: Vec<String>,
+
+    /// Rows a batch; batches are a second apart [default: all rows in one]
+    #[arg(long, value_name = "N")]
+    batch_rows: Option<NonZeroU32>,
+
+    /// For a state: a key without rows for this long is called a last time, as in 5s
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Period>,
+
+    /// For a state: call it with every known key in every batch
+    #[arg(long)]
+    touch_all: bool,
 }
 
 fn column(text: &str) -> Result<(String, ColumnType), String> {
@@ -82,14 +96,19 @@ fn pipeline(args: &Args, world: World) -> Result<String> {
     let kind = match world {
         World::Transform => "transform",
         World::Aggregate => "aggregate",
-        World::State | World::Sink => {
-            bail!("{} is of the world `{world}`, which this version does not run", args.file.display())
+        World::State if args.key.is_empty() => {
+            bail!("{} keeps a state for each key: name the key's columns with --key", args.file.display())
         }
+        World::State => "state",
+        World::Sink => bail!("{} is of the world `{world}`, which this version does not run", args.file.display()),
     };
     let mut source = toml::toml! { type = "file" };
     source.insert("path".into(), input.to_string_lossy().into_owned().into());
     source.insert("format".into(), format(&input).into());
     source.insert("on_reject".into(), "dead-letter".into());
+    if let Some(rows) = args.batch_rows {
+        source.insert("rate".into(), format!("{rows}/s").into());
+    }
     if !args.schema.is_empty() {
         let columns: IndexMap<_, _> = args.schema.iter().map(|(n, t)| (n.clone(), t.to_string())).collect();
         source.insert("schema".into(), toml::Value::try_from(columns)?);
@@ -98,6 +117,12 @@ fn pipeline(args: &Args, world: World) -> Result<String> {
     operator.insert(kind.into(), "operator@trial".into());
     operator.insert("config".into(), config.into());
     operator.insert("key".into(), args.key.clone().into());
+    if let Some(timeout) = args.timeout {
+        operator.insert("timeout".into(), timeout.to_string().into());
+    }
+    if args.touch_all {
+        operator.insert("touch".into(), "all".into());
+    }
     let mut file = toml::toml! {
         name = "trial"
         [sinks.printed]
@@ -137,7 +162,10 @@ async fn trial_run(pipeline: &str, trial: &DataDir, data: &DataDir) -> Result<(S
     };
     let (driver, _handle) = setup.open(typed, operators, &folder)?;
     let status = driver.run().await?;
-    let letters = DeadLetters::at(&folder.dead_letters()).path(start);
-    let letters = if status.rejected > 0 { std::fs::read_to_string(letters)? } else { String::new() };
+    let kept = DeadLetters::at(&folder.dead_letters());
+    let batches =
+        (0..status.batches).scan(start, |batch, _| Some(std::mem::replace(batch, batch.next(status.interval))));
+    let letters = batches.map(|batch| kept.path(batch)).filter(|path| path.exists());
+    let letters = letters.map(std::fs::read_to_string).collect::<Result<String, _>>()?;
     Ok((status, letters))
 }
