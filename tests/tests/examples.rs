@@ -23,6 +23,7 @@ fn weir(args: &[&str], example: &std::path::Path) -> Finished {
     let folder = Folder::new();
     let mut command = folder.command(args);
     command.arg(example.join("pipeline.toml")).env("SPAM_ARCHIVE", folder.path("archive"));
+    command.env("SAVE_TO", folder.path("saved"));
     Finished::wait(command, &args.join(" ")).ok()
 }
 
