@@ -215,7 +215,7 @@ impl BatchRoom {
 
     /// All that tasks have staged, once they are done.
     pub fn take_deltas(&self) -> Vec<Delta> {
-        std::mem::take(&mut *lock(&self.deltas)).into_values().filter_map(Arc::into_inner).collect()
+        std::mem::take(&mut *lock(&self.deltas)).into_values().map(Arc::unwrap_or_clone).collect()
     }
 
     /// What the tasks reported, once they are done.

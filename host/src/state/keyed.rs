@@ -206,7 +206,7 @@ pub struct Change {
 }
 
 /// What one task changes: it owns some groups, and nobody else changes them in the same batch.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Delta {
     /// The operator.
     pub operator: String,
