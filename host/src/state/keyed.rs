@@ -137,14 +137,18 @@ impl Group {
             match change.take() {
                 None => drop(self.entries.remove(key)),
                 Some(Change { state, last, timer }) => {
-                    let indexed = self.entries.get(key).map_or(0, |entry| entry.indexed);
-                    let mut entry = Entry { state, last, timer, indexed };
+                    let entry = match self.entries.get_mut(key) {
+                        Some(entry) => {
+                            (entry.state, entry.last, entry.timer) = (state, last, timer);
+                            entry
+                        }
+                        None => self.entries.entry(key.clone()).or_insert(Entry { state, last, timer, indexed: 0 }),
+                    };
                     let wake = entry.wake(timeout);
-                    if wake != 0 && (indexed == 0 || wake < indexed) {
+                    if wake != 0 && (entry.indexed == 0 || wake < entry.indexed) {
                         entry.indexed = wake;
                         self.index.entry(wake).or_default().push(key.clone());
                     }
-                    self.entries.insert(key.clone(), entry);
                 }
             }
         }
