@@ -59,5 +59,37 @@ fn print(status: &Status) -> Result<()> {
         }
         outln!()?;
     }
+    for (name, state) in &status.states {
+        let size = ByteSize::b(state.bytes).display().iec();
+        outln!("{name}: keys {}, state {size}", grouped(state.keys))?;
+    }
+    for (name, kept) in &status.kept {
+        let (batches, rows) = (grouped(kept.batches), grouped(kept.rows));
+        outln!("{name}: batches kept {batches}, rows kept {rows}")?;
+    }
     Ok(())
+}
+
+/// A number with its thousands marked: `12,345`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_marked() {
+        let texts = [0, 999, 1000, 12_345, 1_234_567].map(grouped);
+        assert_eq!(texts, ["0", "999", "1,000", "12,345", "1,234,567"]);
+    }
 }

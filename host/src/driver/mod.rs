@@ -36,13 +36,15 @@ pub use rate::{Measured, PidRateEstimator};
 pub use setup::{Setup, cores};
 pub use sources::Sources;
 pub use sql::Query;
-pub use status::{BatchStats, Status};
+pub(crate) use sql::readable;
+pub use status::{BatchStats, KeptSize, StateSize, Status};
 pub use table::Table;
 pub use typed::{BatchWindow, Typed, TypedOperator, TypedSource, Windows};
 
 use crate::block::BlockStore;
 use crate::pipeline::OnReject;
 use crate::source::{MAX_RECORD_BYTES, Mode};
+use crate::state::Store;
 use crate::time::BatchTime;
 
 /// Everything that can happen to a driver.
@@ -152,9 +154,15 @@ pub struct Driver {
 pub struct Handle {
     requests: mpsc::Sender<Request>,
     status: Arc<RwLock<Status>>,
+    store: Arc<Store>,
 }
 
 impl Handle {
+    /// What outlives batches, for reading.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
     /// What the driver is doing.
     pub fn status(&self) -> Status {
         self.status.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -191,10 +199,12 @@ impl Driver {
             operators: typed.running(),
             meters: Default::default(),
             rates: sources.rates(),
+            states: Default::default(),
+            kept: Default::default(),
         };
         let status = Arc::new(RwLock::new(status));
         let (sender, requests) = mpsc::channel(16);
-        let handle = Handle { requests: sender, status: status.clone() };
+        let handle = Handle { requests: sender, status: status.clone(), store: runner.rooms.state.clone() };
         let driver = Self {
             typed: Arc::new(typed),
             sources: Some(sources),
@@ -360,6 +370,7 @@ impl Driver {
             let mut status = self.status.write().unwrap_or_else(PoisonError::into_inner);
             status.add(&stats, &done.meters);
             status.rates = rates;
+            status.measure(&queued.typed, &self.runner.rooms.state);
         }
         (self.on_batch)(&stats);
         Ok(())

@@ -86,7 +86,7 @@ impl Query {
 }
 
 /// DataFusion's error without its own words for where it arose and where it looks for tables.
-fn readable(error: &DataFusionError) -> String {
+pub(crate) fn readable(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
     let text = text.strip_prefix("Error during planning: ").unwrap_or(&text);
     text.replace("datafusion.public.", "")

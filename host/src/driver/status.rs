@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::log::Running;
+use super::typed::{Typed, TypedOperator};
 use crate::plan::OperatorMeter;
+use crate::state::Store;
 use crate::time::BatchTime;
 
 /// One finished batch.
@@ -51,6 +53,30 @@ pub struct Status {
     pub meters: BTreeMap<String, OperatorMeter>,
     /// Each source's rate limit in rows a second, where the rate controller has set one.
     pub rates: BTreeMap<String, f64>,
+    /// What each operator that keeps states has of them.
+    #[serde(default)]
+    pub states: BTreeMap<String, StateSize>,
+    /// What is kept of each stream of which past batches are kept.
+    #[serde(default)]
+    pub kept: BTreeMap<String, KeptSize>,
+}
+
+/// The states of an operator.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateSize {
+    /// Keys.
+    pub keys: u64,
+    /// Bytes of keys and states, without what it takes to find them.
+    pub bytes: u64,
+}
+
+/// The past of a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptSize {
+    /// Batches.
+    pub batches: u64,
+    /// Rows in them.
+    pub rows: u64,
 }
 
 impl Status {
@@ -64,5 +90,18 @@ impl Status {
             self.meters.entry(name.clone()).or_default().add(meter);
         }
         self.last = Some(stats.clone());
+    }
+
+    /// Counts what outlives a batch, of the streams and operators that people know by name.
+    pub(super) fn measure(&mut self, typed: &Typed, store: &Store) {
+        for (name, operator) in &typed.operators {
+            if let (TypedOperator::State { .. }, Some(keyed)) = (operator, store.keyed.get(name)) {
+                self.states.insert(name.clone(), StateSize { keys: keyed.keys() as u64, bytes: keyed.bytes() });
+            }
+        }
+        for name in typed.streams.keys().filter(|name| typed.windows.kept(name).is_some()) {
+            let (batches, rows) = store.history.size(name);
+            self.kept.insert(name.clone(), KeptSize { batches, rows });
+        }
     }
 }

@@ -76,6 +76,8 @@ impl Entry {
 #[derive(Debug, Clone, Default)]
 pub struct Group {
     entries: HashMap<Key, Entry, ahash::RandomState>,
+    /// Of all keys and states.
+    bytes: u64,
     index: BTreeMap<u64, Vec<Key>>,
 }
 
@@ -93,6 +95,11 @@ impl Group {
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How many bytes keys and states have, without what it takes to find them.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Whether there is no key.
@@ -135,15 +142,20 @@ impl Group {
     fn apply(&mut self, now: u64, timeout: Option<u64>, changes: &mut [(Key, Option<Change>)]) {
         for (key, change) in changes {
             match change.take() {
-                None => drop(self.entries.remove(key)),
+                None => {
+                    let gone = self.entries.remove(key);
+                    self.bytes -= gone.map_or(0, |entry| size(key, &entry));
+                }
                 Some(Change { state, last, timer }) => {
                     let entry = match self.entries.get_mut(key) {
                         Some(entry) => {
+                            self.bytes -= size(key, entry);
                             (entry.state, entry.last, entry.timer) = (state, last, timer);
                             entry
                         }
                         None => self.entries.entry(key.clone()).or_insert(Entry { state, last, timer, indexed: 0 }),
                     };
+                    self.bytes += size(key, entry);
                     let wake = entry.wake(timeout);
                     if wake != 0 && (entry.indexed == 0 || wake < entry.indexed) {
                         entry.indexed = wake;
@@ -174,6 +186,10 @@ impl Group {
     }
 }
 
+fn size(key: &Key, entry: &Entry) -> u64 {
+    (key.len() + entry.state.len()) as u64
+}
+
 /// All states of an operator, as of one commit.
 #[derive(Debug, Clone)]
 pub struct Keyed {
@@ -195,6 +211,11 @@ impl Keyed {
     /// How many keys there are.
     pub fn keys(&self) -> usize {
         self.groups.iter().map(|group| group.len()).sum()
+    }
+
+    /// How many bytes keys and states have, without what it takes to find them.
+    pub fn bytes(&self) -> u64 {
+        self.groups.iter().map(|group| group.bytes()).sum()
     }
 }
 
@@ -249,6 +270,11 @@ impl Keyring {
         let mut names: Vec<String> = self.lock().keys().cloned().collect();
         names.sort();
         names
+    }
+
+    /// The states of every operator.
+    pub(super) fn all(&self) -> HashMap<String, Arc<Keyed>> {
+        self.lock().clone()
     }
 
     /// Makes changes visible.
@@ -344,6 +370,17 @@ mod tests {
         apply(&ring, 2, vec![(key(2), set(2, 0)), (key(1), None)]);
         assert_eq!((before.keys(), before.groups()[0].get(&[1]).is_some()), (1, true));
         assert_eq!(ring.get("op").unwrap().groups()[0].get(&[1]), None);
+    }
+
+    #[test]
+    fn bytes_are_counted_as_keys_come_change_and_go() {
+        let ring = ring(None);
+        let bytes = || ring.get("op").unwrap().bytes();
+        let state = |length| Some(Change { state: vec![0; length].into(), last: 1, timer: 0 });
+        apply(&ring, 1, vec![(key(1), state(10)), (key(2), state(0))]);
+        assert_eq!(bytes(), 12);
+        apply(&ring, 2, vec![(key(1), state(3)), (key(2), None), (key(3), None)]);
+        assert_eq!(bytes(), 4);
     }
 
     proptest! {

@@ -3,6 +3,8 @@
 //! A batch reads both as they were when the batch before it committed, and changes neither: its tasks stage what is to
 //! change, and [`Store::commit`] makes all of it visible at once. So a batch that fails leaves nothing behind.
 //!
+//! Who reads from outside takes a [`Snapshot`]: all of the last commit, nothing of the batch at work.
+//!
 //! - [`keyed`]: a state for each key of an operator, and when each is to be woken.
 //! - [`history`]: the rows of a stream's past batches, which windows are made of.
 //! - [`row_bytes`]: rows as bytes, the form in which keys and states are kept.
@@ -11,9 +13,12 @@ pub mod history;
 pub mod keyed;
 pub mod row_bytes;
 
-pub use history::{History, Past};
+pub use history::{Batches, History, Past};
 pub use keyed::{Change, Changes, Delta, Due, Entry, Key, Keyed, KeyedSpec, Keyring};
 pub use row_bytes::RowBytes;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::time::BatchTime;
 
@@ -24,6 +29,20 @@ pub struct Store {
     pub keyed: Keyring,
     /// The rows of past batches, by stream.
     pub history: History,
+    /// The last commit; written for as long as a commit takes, so that nobody outside sees half of one.
+    committed: RwLock<Option<BatchTime>>,
+}
+
+/// All that the last commit left, for reading. Taking it copies references, not data. A commit does not wait for it to be
+/// dropped, but has to copy what it changes of what is still held: the key groups that it touches, once.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The batch that was committed last.
+    pub batch: Option<BatchTime>,
+    /// The states of keys, by operator.
+    pub keyed: HashMap<String, Arc<Keyed>>,
+    /// Past batches, by stream.
+    pub history: HashMap<String, Arc<Batches>>,
 }
 
 /// What a batch changes.
@@ -49,9 +68,70 @@ pub struct Kept {
 impl Store {
     /// Makes all changes of a batch visible. Uses the threads of the pool that it is called on.
     pub fn commit(&self, batch: BatchTime, staged: Staged) {
+        let mut committed = self.committed.write().unwrap_or_else(PoisonError::into_inner);
         self.keyed.apply(staged.deltas);
         for kept in staged.kept {
             self.history.keep(&kept.stream, batch, kept.past, kept.forget);
         }
+        *committed = Some(batch);
+    }
+
+    /// All that the last commit left. Waits for a commit that is being made.
+    pub fn snapshot(&self) -> Snapshot {
+        let committed = self.committed.read().unwrap_or_else(PoisonError::into_inner);
+        Snapshot { batch: *committed, keyed: self.keyed.all(), history: self.history.all() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot set up its case should fail there")]
+
+    use std::thread;
+
+    use arrow::datatypes::Schema;
+
+    use super::*;
+
+    /// Every batch sets a key of each of two operators, and keeps one batch of a stream; whoever looks in between must
+    /// find all three to be of the batch that the snapshot says.
+    #[test]
+    fn a_snapshot_has_all_of_a_commit_or_nothing() {
+        let store = Store::default();
+        let empty = Arc::new(Schema::empty());
+        for operator in ["a", "b"] {
+            let spec = KeyedSpec { key: empty.clone(), state: empty.clone(), version: 1, timeout: None };
+            store.keyed.open(operator, spec, 1);
+        }
+        let delta = |operator: &str, now: u64| {
+            let change = Change { state: now.to_le_bytes().into(), last: now, timer: 0 };
+            Delta { operator: operator.to_owned(), now, groups: vec![(0, vec![(Key::default(), Some(change))])] }
+        };
+        let commit = |now: u64| {
+            let kept = Kept {
+                stream: "s".to_owned(),
+                past: Past::default(),
+                forget: now.checked_sub(1).map(BatchTime::from_millis),
+            };
+            let deltas = vec![delta("a", now), delta("b", now)];
+            store.commit(BatchTime::from_millis(now), Staged { deltas, kept: vec![kept] });
+        };
+        commit(1);
+        let last = 2_000;
+        thread::scope(|scope| {
+            scope.spawn(|| (2..=last).for_each(commit));
+            loop {
+                let snapshot = store.snapshot();
+                let batch = snapshot.batch.unwrap();
+                for operator in ["a", "b"] {
+                    let entry = snapshot.keyed[operator].groups()[0].get(&[]).unwrap();
+                    assert_eq!(entry.last, batch.as_millis(), "the state of `{operator}`");
+                }
+                assert_eq!(snapshot.history["s"].keys().collect::<Vec<_>>(), [&batch]);
+                if batch.as_millis() == last {
+                    break;
+                }
+            }
+        });
     }
 }
