@@ -10,6 +10,7 @@
 //! - [`plan`]: the execution plan nodes that DataFusion does not have.
 //! - [`sink`]: where results go, staged and committed.
 //! - [`driver`]: the loop: clock, cut, plan, run, commit, swap.
+//! - [`query`]: reading a running host from outside: SQL over what it keeps, states by key.
 //! - [`control`], [`cli`]: a running host's HTTP API, and the `weir` command.
 
 pub mod block;
@@ -20,6 +21,7 @@ pub mod driver;
 pub mod operator;
 pub mod pipeline;
 pub mod plan;
+pub mod query;
 pub mod rows;
 pub mod sink;
 pub mod source;

@@ -8,6 +8,8 @@ mod plugin;
 mod progress;
 mod run;
 mod schema;
+mod sql;
+mod state;
 mod status;
 mod swap;
 
@@ -40,6 +42,11 @@ enum Verb {
     Run(run::Args),
     /// Show what a running host is doing.
     Status(status::Args),
+    /// Ask a running host a query, over past batches of its streams, tables, and states.
+    Sql(sql::Args),
+    /// Read the states that an operator of a running host keeps, by key or all of them.
+    #[command(subcommand, arg_required_else_help = true)]
+    State(state::Verb),
     /// Replace the component of an operator of a running host, between two batches.
     Swap(swap::Args),
     /// Make, build, try and register components.
@@ -69,6 +76,8 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Check(args) => check::run(&args, &data),
         Verb::Run(args) => run::run(&args, &data),
         Verb::Status(args) => status::run(&args, &data),
+        Verb::Sql(args) => sql::run(&args, &data),
+        Verb::State(verb) => state::run(&verb, &data),
         Verb::Swap(args) => swap::run(&args, &data),
         Verb::Plugin(verb) => plugin::run(verb, &data),
         Verb::Schema => schema::run(),

@@ -1,9 +1,9 @@
 //! Printing to standard output, which may be a full disk or a pipe that nobody reads any more.
 
 use std::fmt::Arguments;
-use std::io::{ErrorKind, Write, stdout};
+use std::io::{ErrorKind, Read, Write, stdout};
 
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
 
 /// `print!` that gives an error instead of panicking.
 macro_rules! out {
@@ -22,6 +22,19 @@ pub(super) fn write(text: Arguments<'_>) -> Result<()> {
 
 pub(super) fn write_line(text: Arguments<'_>) -> Result<()> {
     write(format_args!("{text}\n"))
+}
+
+/// Prints what a host answers, as it comes.
+pub(super) fn copy(mut from: impl Read) -> Result<()> {
+    let mut piece = vec![0; 64 << 10];
+    let mut out = stdout().lock();
+    loop {
+        match from.read(&mut piece).context("the host broke its answer off; is it still running?")? {
+            0 => break,
+            length => out.write_all(&piece[..length]).map_err(NotPrinted)?,
+        }
+    }
+    Ok(out.flush().map_err(NotPrinted)?)
 }
 
 #[derive(Debug, thiserror::Error)]

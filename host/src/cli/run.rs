@@ -16,8 +16,10 @@ use crate::control;
 use crate::data_dir::{DataDir, HostFile};
 use crate::driver::{Handle, Setup, Status, SystemClock, Typed, cores};
 use crate::plan::Operators;
+use crate::query::{Catalog, Reader};
 use crate::source::Mode;
 use crate::time::BatchTime;
+use crate::units::Size;
 
 /// What to run, and how.
 #[derive(Debug, clap::Args)]
@@ -42,6 +44,10 @@ pub(in crate::cli) struct Args {
     /// Where the control API listens; anyone who can reach it can swap operators. Port 0: any free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     control: SocketAddr,
+
+    /// Memory that all queries of `weir sql` together may use
+    #[arg(long, value_name = "SIZE", default_value = "256 MiB")]
+    query_memory: Size,
 }
 
 /// 9000-01-01, after 1970.
@@ -93,13 +99,15 @@ async fn host(
     };
     let (driver, handle) = setup.open(typed.clone(), operators.clone(), &folder)?;
 
+    let reader = Reader::new(handle.store().clone(), Catalog::of(&typed), args.query_memory)?;
+
     let listener = TcpListener::bind(args.control).await;
     let listener = listener.with_context(|| format!("the control API cannot listen on {}", args.control))?;
     let address = listener.local_addr()?;
     let _announced = folder.announce(&HostFile { pipeline: name.clone(), address, pid: std::process::id() })?;
     tracing::info!(pipeline = %name, control = %address, data_dir = %data.root().display(), "started");
 
-    let api = tokio::spawn(control::serve(listener, handle.clone(), typed, operators));
+    let api = tokio::spawn(control::serve(listener, handle.clone(), typed, operators, reader));
     let signals = tokio::spawn(stop_on_signals(handle));
     let status = driver.run().await;
     api.abort();

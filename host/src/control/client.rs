@@ -1,5 +1,6 @@
 //! The command's half: talks to a running host.
 
+use std::io::Read;
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -8,8 +9,25 @@ use serde::de::DeserializeOwned;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-use super::{ErrorBody, Status, SwapRequest, Swapped};
+use super::{
+    AS_OF, ErrorBody, Found, GetRequest, Listing, MORE, Question, ROWS, ScanRequest, Status, SwapRequest, Swapped,
+};
 use crate::data_dir::{DataDir, HostFile};
+
+/// How much longer than a query the answer to it may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Rows as text.
+pub struct Rows {
+    /// The batch that was committed last.
+    pub as_of: Option<String>,
+    /// How many rows there are, where that is known beforehand.
+    pub count: Option<u64>,
+    /// Whether there were more than the limit.
+    pub more: bool,
+    /// The text.
+    pub text: Box<dyn Read>,
+}
 
 /// A running host, found through the data folder.
 #[derive(Debug)]
@@ -61,11 +79,52 @@ impl Client {
         self.read(answer)
     }
 
+    /// What can be asked.
+    pub fn tables(&self) -> Result<Listing> {
+        let answer = self.agent.post(self.url("tables")).send_empty();
+        self.read(answer)
+    }
+
+    /// Asks a query.
+    pub fn sql(&self, question: &Question) -> Result<Rows> {
+        let request = self.agent.post(self.url("sql")).config();
+        let request = request.timeout_global(Some(question.timeout.0.saturating_add(PATIENCE))).build();
+        self.rows(request.send_json(question))
+    }
+
+    /// The state of a key.
+    pub fn get(&self, request: &GetRequest) -> Result<Found> {
+        let answer = self.agent.post(self.url("state/get")).send_json(request);
+        self.read(answer)
+    }
+
+    /// The states of all keys, as lines that come as they are read.
+    pub fn scan(&self, request: &ScanRequest) -> Result<Rows> {
+        // As long as it takes, if it only begins.
+        let scan = self.agent.post(self.url("state/scan")).config();
+        let scan = scan.timeout_global(None).timeout_recv_response(Some(PATIENCE)).build();
+        self.rows(scan.send_json(request))
+    }
+
+    fn rows(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Rows> {
+        let answer = self.accepted(answer)?;
+        let header = |name: &str| answer.headers().get(name)?.to_str().ok().map(str::to_owned);
+        let (as_of, count) = (header(AS_OF), header(ROWS).and_then(|count| count.parse().ok()));
+        let more = header(MORE).is_some_and(|more| more == "true");
+        Ok(Rows { as_of, count, more, text: Box::new(answer.into_body().into_reader()) })
+    }
+
     fn url(&self, verb: &str) -> String {
         format!("http://{}/v1/{verb}", self.host.address)
     }
 
     fn read<T: DeserializeOwned>(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<T> {
+        let mut answer = self.accepted(answer)?;
+        answer.body_mut().read_json().context("the host's answer cannot be read: is it of another version?")
+    }
+
+    /// The answer, if it is not a refusal.
+    fn accepted(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>> {
         let mut answer = answer.with_context(|| {
             format!(
                 "the host of pipeline `{}` (process {}) does not answer at {}; is it still running?",
@@ -76,7 +135,7 @@ impl Client {
             let body: ErrorBody = answer.body_mut().read_json().context("the host answered with an unknown error")?;
             bail!("{}", body.error);
         }
-        answer.body_mut().read_json().context("the host's answer cannot be read: is it of another version?")
+        Ok(answer)
     }
 }
 

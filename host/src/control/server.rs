@@ -12,24 +12,36 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
-use super::{ErrorBody, SwapRequest};
+use super::{ErrorBody, SwapRequest, reading};
 use crate::driver::{Handle, Target, Typed};
 use crate::operator::Reference;
 use crate::plan::Operators;
+use crate::query::Reader;
 
-struct Host {
+pub(super) struct Host {
     handle: Handle,
+    pub(super) reader: Reader,
     /// The graph's columns never change while a host runs, so a swap can be checked against the first state.
     typed: Typed,
     operators: Arc<Operators>,
 }
 
 /// Serves until the listener fails or the future is dropped.
-pub async fn serve(listener: TcpListener, handle: Handle, typed: Typed, operators: Arc<Operators>) -> Result<()> {
-    let host = Arc::new(Host { handle, typed, operators });
+pub async fn serve(
+    listener: TcpListener,
+    handle: Handle,
+    typed: Typed,
+    operators: Arc<Operators>,
+    reader: Reader,
+) -> Result<()> {
+    let host = Arc::new(Host { handle, reader, typed, operators });
     let app = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/swap", post(swap))
+        .route("/v1/sql", post(reading::sql))
+        .route("/v1/tables", post(reading::tables))
+        .route("/v1/state/get", post(reading::get))
+        .route("/v1/state/scan", post(reading::scan))
         .layer(middleware::from_fn(no_browsers))
         .with_state(host);
     axum::serve(listener, app).await.context("the control API stopped")
@@ -68,6 +80,6 @@ async fn try_swap(host: Arc<Host>, request: SwapRequest) -> Result<super::Swappe
     host.handle.swap(target).await
 }
 
-fn refuse(status: StatusCode, error: &str) -> Response {
+pub(super) fn refuse(status: StatusCode, error: &str) -> Response {
     (status, Json(ErrorBody { error: error.to_owned() })).into_response()
 }

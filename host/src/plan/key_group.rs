@@ -12,7 +12,10 @@ use datafusion::physical_plan::metrics::Time;
 use datafusion::physical_plan::repartition::BatchPartitioner;
 use xxhash_rust::xxh3::Xxh3Default;
 
+use super::state_update::encoded;
+use crate::rows::of_columns;
 use crate::state::row_bytes::comparable;
+use crate::state::{Key, RowBytes};
 
 /// How many key groups there are: the most partitions that a shuffled stream can use.
 pub const KEY_GROUPS: u32 = 128;
@@ -33,6 +36,15 @@ pub(super) fn key_groups(keys: &[ArrayRef], rows: usize) -> Result<Vec<i32>> {
         (hasher.digest() % u64::from(KEY_GROUPS)) as i32
     });
     Ok(groups.collect())
+}
+
+/// Where the states of these keys lie: the group of each, and the bytes that it is known by there.
+pub fn locate(keys: &RecordBatch) -> Result<Vec<(u32, Key)>> {
+    let groups = key_groups(keys.columns(), keys.num_rows())?;
+    let columns = keys.columns().iter().map(comparable).collect();
+    let keys = of_columns(keys.schema(), columns, keys.num_rows())?;
+    let bytes = encoded(&RowBytes::new(keys.schema())?, &keys)?;
+    Ok(groups.into_iter().map(|group| group as u32).zip(bytes).collect())
 }
 
 /// The key groups whose rows a shuffle into `partitions` sends to `partition`, in order.

@@ -44,7 +44,7 @@ pub use deal::Deal;
 pub use final_aggregate::{FinalAggregate, Step};
 pub use gather::Gather;
 pub use hole::{Hole, fill};
-pub use key_group::KEY_GROUPS;
+pub use key_group::{KEY_GROUPS, locate};
 pub use merge::{Merge, Order};
 pub use node::{Stage, StageExec};
 pub use offload::Pool;

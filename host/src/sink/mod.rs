@@ -5,6 +5,7 @@
 mod files;
 mod stdout;
 
+pub(crate) use files::encode::json_writer;
 pub use stdout::SharedWriter;
 
 use std::sync::Arc;

@@ -119,11 +119,8 @@ mod tests {
     fn pieces_are_in_order_of_segments_and_joined_where_they_touch() {
         let runs = vec![(0, 1, 0..1), (1, 0, 0..1), (2, 0, 1..3)];
         let past = Past { rows: vec![batch(&[2, 3, 4]), batch(&[1])], runs, segments: 3 };
-        let pieces: Vec<Vec<i64>> = past
-            .pieces()
-            .iter()
-            .map(|piece| piece.column(0).as_primitive::<Int64Type>().values().to_vec())
-            .collect();
+        let pieces: Vec<Vec<i64>> =
+            past.pieces().iter().map(|piece| piece.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
         assert_eq!(pieces, [vec![1], vec![2, 3, 4]]);
     }
 

@@ -33,7 +33,7 @@ pub(super) fn extension(format: FileFormat) -> &'static str {
 
 /// Writes an object a line. Nulls are written, so that every row has the same keys; timestamps are RFC 3339 strings, and
 /// bytes are in hexadecimal.
-pub(in crate::sink) fn json_writer<W: Write>(writer: W) -> JsonWriter<W, LineDelimited> {
+pub(crate) fn json_writer<W: Write>(writer: W) -> JsonWriter<W, LineDelimited> {
     JsonWriterBuilder::new().with_explicit_nulls(true).build(writer)
 }
 
