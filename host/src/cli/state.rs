@@ -24,8 +24,9 @@ pub(in crate::cli) struct Get {
     /// The operator's name in the pipeline file
     operator: String,
 
-    /// The key: a value for each of its columns, as plain text (a time as in 2026-01-31T00:00:00Z, bytes in hexadecimal)
-    #[arg(value_name = "KEY", required = true, allow_hyphen_values = true)]
+    /// The key: a value for each of its columns, as plain text (a time as in 2026-01-31T00:00:00Z, bytes in hexadecimal);
+    /// texts that begin with `-` come after `--`
+    #[arg(value_name = "KEY", required = true, allow_negative_numbers = true)]
     key: Vec<String>,
 
     /// KEY is JSON: a value, an array with a value for each column, or an object; here values may be null

@@ -21,17 +21,17 @@ pub(super) const STATES: &str = "state";
 /// The names of a pipeline that can be asked for. Weir's own streams (`x.partials` and such) are not among them.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    streams: IndexMap<String, Stream>,
-    tables: IndexMap<String, Arc<dyn TableProvider>>,
-    states: Vec<String>,
+    pub(super) streams: IndexMap<String, Stream>,
+    pub(super) tables: IndexMap<String, Arc<dyn TableProvider>>,
+    pub(super) states: Vec<String>,
 }
 
 #[derive(Debug)]
-struct Stream {
-    columns: SchemaRef,
+pub(super) struct Stream {
+    pub(super) columns: SchemaRef,
     /// The stream's place in the pipeline file.
-    place: &'static str,
-    kept: bool,
+    pub(super) place: &'static str,
+    pub(super) kept: bool,
 }
 
 /// Something that can be asked for.

@@ -2,7 +2,8 @@
 //!
 //! What is read is a [`Snapshot`]: all of the last committed batch, nothing of the one at work. Reading never changes
 //! anything and never holds up a batch: queries run on threads of their own, with memory, time and number limited. What
-//! it costs the batches is that key groups which change while a query still reads them are copied, each once a query.
+//! it costs the batches is that key groups which change while somebody still reads them are copied, each once: a query
+//! holds the states that it names until it is done, a scan the groups that are still ahead of it.
 //!
 //! - [`Catalog`]: what can be asked: past batches of streams, tables, and the states of operators (schema `state`).
 //! - [`Question`], [`Answer`]: a query in SQL, and its rows as text.

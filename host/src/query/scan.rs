@@ -72,7 +72,9 @@ pub(super) fn start(
 /// Sends lines until the end; false if they are not taken any more.
 async fn send(sender: &mpsc::Sender<Part>, keyed: Arc<Keyed>, limit: Option<usize>) -> anyhow::Result<bool> {
     let mut left = limit.unwrap_or(usize::MAX);
-    for piece in StateRows::new(keyed, true, true)? {
+    let pieces = StateRows::new(&keyed, true, true)?;
+    drop(keyed);
+    for piece in pieces {
         if left == 0 {
             break;
         }

@@ -59,14 +59,14 @@ mod tests {
         assert!(matches!(seats.run(async { Ok(()) }).err(), Some(ReadError::Busy)));
         go.send(()).unwrap();
         assert!(first.await.unwrap());
-        seats.free.acquire().await.unwrap();
+        let _free = seats.free.acquire().await.unwrap();
     }
 
     #[tokio::test]
     async fn work_that_nobody_waits_for_is_given_up() {
         let seats = Seats::new(1);
         drop(seats.run(std::future::pending::<Result<(), ReadError>>()).unwrap());
-        seats.free.acquire().await.unwrap();
+        let _free = seats.free.acquire().await.unwrap();
     }
 
     #[tokio::test]
@@ -75,6 +75,6 @@ mod tests {
         let broken = async { std::panic::resume_unwind(Box::new("on purpose")) };
         let answer: Result<(), ReadError> = seats.run(broken).unwrap().await;
         assert!(matches!(answer, Err(ReadError::Broke)));
-        seats.free.acquire().await.unwrap();
+        let _free = seats.free.acquire().await.unwrap();
     }
 }

@@ -10,14 +10,16 @@ use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use datafusion::sql::sqlparser::parser::ParserError;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +85,37 @@ pub(super) async fn ask(
     Ok(Answer { as_of, rows, more, text })
 }
 
+/// Plans a question. What the query does not name of the snapshot is let go.
+async fn planned(
+    question: &Question,
+    catalog: &Arc<Catalog>,
+    snapshot: Snapshot,
+    runtime: Arc<RuntimeEnv>,
+) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>)> {
+    let mut config = SessionConfig::new().with_target_partitions(1).with_batch_size(QUERY_ROWS);
+    config.options_mut().sql_parser.map_string_types_to_utf8view = false;
+    config.options_mut().execution.time_zone = Some("UTC".to_owned());
+    // A recursion is known to be endless only when it does not end.
+    config.options_mut().execution.enable_recursive_ctes = false;
+    let context = SessionContext::new_with_config_rt(config, runtime);
+    let now = instant(snapshot.batch);
+    context.register_catalog("datafusion", catalog.provider(&Arc::new(snapshot))?);
+    let mut state = context.state();
+    state.execution_props_mut().query_execution_start_time = Some(now);
+    let dialect = state.config_options().sql_parser.dialect;
+    let statement = state.sql_to_statement(&question.query, &dialect)?;
+    only_asks(&statement)?;
+    let plan = state.statement_to_plan(statement).await?;
+    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    read_only.verify_plan(&plan)?;
+    let plan = match plan {
+        LogicalPlan::Explain(_) => plan,
+        // One more than is shown tells whether there are more.
+        plan => LogicalPlanBuilder::from(plan).limit(0, Some(question.limit.get().saturating_add(1)))?.build()?,
+    };
+    Ok((state.create_physical_plan(&plan).await?, state.task_ctx()))
+}
+
 async fn answer(
     question: &Question,
     catalog: &Arc<Catalog>,
@@ -90,29 +123,10 @@ async fn answer(
     runtime: Arc<RuntimeEnv>,
     reservation: MemoryReservation,
 ) -> Result<(usize, bool, Vec<u8>)> {
-    let mut config = SessionConfig::new().with_target_partitions(1).with_batch_size(QUERY_ROWS);
-    config.options_mut().sql_parser.map_string_types_to_utf8view = false;
-    // A recursion is known to be endless only when it does not end.
-    config.options_mut().execution.enable_recursive_ctes = false;
-    let context = SessionContext::new_with_config_rt(config, runtime);
-    context.register_catalog("datafusion", catalog.provider(&Arc::new(snapshot.clone()))?);
-    let mut state = context.state();
-    state.execution_props_mut().query_execution_start_time = Some(instant(snapshot.batch));
-    let dialect = state.config_options().sql_parser.dialect;
-    let statement = state.sql_to_statement(&question.query, &dialect)?;
-    only_asks(&statement)?;
-    let plan = state.statement_to_plan(statement).await?;
-    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    read_only.verify_plan(&plan)?;
+    let (physical, context) = planned(question, catalog, snapshot, runtime).await?;
     let limit = question.limit.get();
-    let plan = match plan {
-        LogicalPlan::Explain(_) => plan,
-        // One more than is shown tells whether there are more.
-        plan => LogicalPlanBuilder::from(plan).limit(0, Some(limit.saturating_add(1)))?.build()?,
-    };
-    let physical = state.create_physical_plan(&plan).await?;
     let schema = physical.schema();
-    let mut stream = execute_stream(physical, state.task_ctx())?;
+    let mut stream = execute_stream(physical, context)?;
     let (mut rows, mut count, mut more) = (Vec::new(), 0, false);
     while let Some(batch) = stream.next().await {
         let batch = batch?;
@@ -171,9 +185,15 @@ fn told(error: &anyhow::Error, memory: Size) -> String {
              or start the host with more, as in `weir run --query-memory \"1 GiB\"`"
         );
     }
+    if let DataFusionError::SQL(error, _) = found.find_root()
+        && let ParserError::ParserError(text) | ParserError::TokenizerError(text) = error.as_ref()
+    {
+        return format!("this is not SQL: {text}");
+    }
     let text = readable(found).replace("datafusion.state.", "state.");
+    let text = text.strip_prefix("Schema error: ").unwrap_or(&text);
     match text.starts_with("table '") && text.ends_with("not found") {
         true => format!("{text}: what can be asked is listed by `weir sql --tables`"),
-        false => text,
+        false => text.to_owned(),
     }
 }

@@ -11,6 +11,7 @@ use arrow::record_batch::RecordBatch;
 use crate::plan::QUERY_ROWS;
 use crate::rows::ColumnType;
 use crate::sink::json_writer;
+use crate::state::keyed::Group;
 use crate::state::{Entry, Key, Keyed, RowBytes};
 
 /// Some keys with their states.
@@ -41,29 +42,28 @@ impl Piece {
     }
 }
 
-/// Gives all keys, in order of key group and key.
+/// Gives all keys, in order of key group and key. A group that has been read is let go: a commit need not copy it any more.
 pub(super) struct StateRows {
-    keyed: Arc<Keyed>,
     keys: Option<RowBytes>,
     states: Option<RowBytes>,
-    /// The group that is read next.
-    next: usize,
-    /// What is left of the group before it, in order.
-    left: std::vec::IntoIter<Key>,
+    ahead: std::vec::IntoIter<Arc<Group>>,
+    /// The group that is read, and what is left of it, in order.
+    at: (Arc<Group>, std::vec::IntoIter<Key>),
 }
 
 impl StateRows {
     /// All keys; what is not wanted is not decoded.
-    pub(super) fn new(keyed: Arc<Keyed>, keys: bool, states: bool) -> Result<Self, ArrowError> {
+    pub(super) fn new(keyed: &Keyed, keys: bool, states: bool) -> Result<Self, ArrowError> {
         let spec = keyed.spec();
         let bytes = |wanted: bool, schema: &Arc<Schema>| wanted.then(|| RowBytes::new(schema.clone())).transpose();
         let (keys, states) = (bytes(keys, &spec.key)?, bytes(states, &spec.state)?);
-        Ok(Self { keyed, keys, states, next: 0, left: Vec::new().into_iter() })
+        let ahead = keyed.groups().to_vec().into_iter();
+        Ok(Self { keys, states, ahead, at: Default::default() })
     }
 
     /// One key.
-    pub(super) fn one(keyed: &Arc<Keyed>, key: &Key, entry: &Entry) -> Result<Piece, ArrowError> {
-        Self::new(keyed.clone(), true, true)?.decode(&[(key, entry)])
+    pub(super) fn one(keyed: &Keyed, key: &Key, entry: &Entry) -> Result<Piece, ArrowError> {
+        Self::new(keyed, true, true)?.decode(&[(key, entry)])
     }
 
     fn decode(&self, rows: &[(&Key, &Entry)]) -> Result<Piece, ArrowError> {
@@ -84,15 +84,14 @@ impl Iterator for StateRows {
     type Item = Result<Piece, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.left.len() == 0 {
-            let mut keys: Vec<Key> = self.keyed.groups().get(self.next)?.iter().map(|(key, _)| key.clone()).collect();
+        while self.at.1.len() == 0 {
+            let group = self.ahead.next()?;
+            let mut keys: Vec<Key> = group.iter().map(|(key, _)| key.clone()).collect();
             keys.sort_unstable();
-            self.left = keys.into_iter();
-            self.next += 1;
+            self.at = (group, keys.into_iter());
         }
-        let keys: Vec<Key> = self.left.by_ref().take(QUERY_ROWS).collect();
-        let group = &self.keyed.groups()[self.next - 1];
-        let rows: Vec<(&Key, &Entry)> = keys.iter().filter_map(|key| Some((key, group.get(key)?))).collect();
+        let keys: Vec<Key> = self.at.1.by_ref().take(QUERY_ROWS).collect();
+        let rows: Vec<(&Key, &Entry)> = keys.iter().filter_map(|key| Some((key, self.at.0.get(key)?))).collect();
         Some(self.decode(&rows))
     }
 }

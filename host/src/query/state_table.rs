@@ -83,11 +83,19 @@ impl Part {
         self.keyed.spec().state.fields().len()
     }
 
+    /// No columns of all keys, which are not looked at.
+    fn counted(self) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+        let count = move |group: usize| self.keyed.groups().get(group).map(|group| group.len());
+        let schema = self.schema.clone();
+        let counts = (0..).map_while(count);
+        counts.map(move |count| Ok(of_columns(schema.clone(), Vec::new(), count)?))
+    }
+
     fn rows(&self) -> Result<StateRows> {
         let last = self.keys() + self.states();
         let key = self.columns.iter().any(|&column| column < self.keys());
         let state = self.columns.iter().any(|&column| (self.keys()..last).contains(&column));
-        Ok(StateRows::new(self.keyed.clone(), key, state)?)
+        Ok(StateRows::new(&self.keyed, key, state)?)
     }
 
     fn batch(&self, piece: &Piece) -> Result<RecordBatch> {
@@ -116,6 +124,7 @@ impl PartitionStream for Part {
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let part = self.clone();
         let rows: Box<dyn Iterator<Item = Result<RecordBatch>> + Send> = match self.rows() {
+            _ if self.columns.is_empty() => Box::new(part.counted()),
             Ok(rows) => Box::new(rows.map(move |piece| part.batch(&piece?))),
             Err(error) => Box::new(std::iter::once(Err(error))),
         };
