@@ -3,7 +3,7 @@
 //! ```text
 //! registry/             components, by digest and by name
 //! cache/                compiled code; can be deleted at any time
-//! pipelines/NAME/       one pipeline: lock, batches.log, dead-letters/, host.json while it runs
+//! pipelines/NAME/       one pipeline: lock, batches.log, dead-letters/, tables/, host.json while it runs
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -121,6 +121,11 @@ impl PipelineDir {
     /// The dead letters.
     pub fn dead_letters(&self) -> PathBuf {
         self.path.join("dead-letters")
+    }
+
+    /// The contents that tables had.
+    pub fn tables(&self) -> PathBuf {
+        self.path.join("tables")
     }
 
     /// Says how to reach this host, until the guard is dropped.

@@ -7,6 +7,7 @@
 //! - [`operator`]: components: registry, compilation, instances, columns, limits.
 //! - [`source`], [`block`]: where rows come from, and received data by reference.
 //! - [`state`]: what outlives a batch: keyed states, and the rows of past batches.
+//! - [`table`]: data at rest beside the stream, by digest.
 //! - [`plan`]: the execution plan nodes that DataFusion does not have.
 //! - [`sink`]: where results go, staged and committed.
 //! - [`driver`]: the loop: clock, cut, plan, run, commit, swap.
@@ -26,5 +27,6 @@ pub mod rows;
 pub mod sink;
 pub mod source;
 pub mod state;
+pub mod table;
 pub mod time;
 pub mod units;

@@ -1,7 +1,10 @@
 //! The types that a row may have between two operators: a closed set of six, each with one Arrow type.
 
+mod adopted;
+
 use std::fmt;
 
+pub use adopted::{NotAdoptable, adopt, adopted_schema};
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -9,6 +12,9 @@ use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Rows of a batch that a query sees, of a stream or of a table. Results depend on it: it may not follow any setting.
+pub const QUERY_ROWS: usize = 8192;
 
 /// A column type of the operator interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -83,7 +83,7 @@ async fn host(
     loaded: crate::pipeline::Loaded,
     operators: Arc<Operators>,
 ) -> Result<Status> {
-    let typed = Typed::new(loaded, &operators).await?;
+    let mut typed = Typed::new(loaded, &operators).await?;
     let name = typed.loaded.name.clone();
     let folder = data.claim(&name)?;
     let interval = typed.loaded.pipeline.batch.interval.0;
@@ -98,6 +98,8 @@ async fn host(
         on_batch: Box::new(progress::batch),
     };
     let (driver, handle) = setup.open(typed.clone(), operators.clone(), &folder)?;
+    // The driver reads tables again as time goes; the first rows of each must not stay in memory for that.
+    typed.forget_rows();
 
     let reader = Reader::new(handle.store().clone(), Catalog::of(&typed), args.query_memory)?;
 

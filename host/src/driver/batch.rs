@@ -87,7 +87,9 @@ impl Runner {
         let letters = std::mem::take(&mut report.dead_letters);
         let (dead_letters, batch) = (self.dead_letters.clone(), cut.batch);
         spawn_blocking(move || dead_letters.keep(batch, &letters)).await??;
-        let staged = Staged { deltas: room.take_deltas(), kept: kept_rows(&room, kept)? };
+        let read = cut.tables.iter().map(|(name, digest)| Ok((name.clone(), self.rooms.tables.get(*digest)?)));
+        let tables = read.collect::<Result<_>>()?;
+        let staged = Staged { deltas: room.take_deltas(), kept: kept_rows(&room, kept)?, tables };
         self.each_sink(cut.batch, Step::Commit).await?;
         let state = self.rooms.state.clone();
         self.rooms.pool.run(move || state.commit(batch, staged)).await?;

@@ -6,6 +6,7 @@
 mod batch;
 mod clock;
 mod dead_letters;
+mod initial;
 mod log;
 mod planner;
 mod rate;
@@ -13,7 +14,7 @@ mod setup;
 mod sources;
 mod sql;
 mod status;
-mod table;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -38,7 +39,7 @@ pub use sources::Sources;
 pub use sql::Query;
 pub(crate) use sql::readable;
 pub use status::{BatchStats, KeptSize, StateSize, Status};
-pub use table::Table;
+pub use tables::{Table, Tables};
 pub use typed::{BatchWindow, Typed, TypedOperator, TypedSource, Windows};
 
 use crate::block::BlockStore;
@@ -97,6 +98,8 @@ pub struct Parts {
     pub typed: Typed,
     /// Its sources, opened.
     pub sources: Sources,
+    /// What its batches read beside the stream.
+    pub tables: Tables,
     /// What batches run with.
     pub runner: Runner,
     /// Where cuts and commits are written.
@@ -127,6 +130,7 @@ struct AtWork {
 pub struct Driver {
     typed: Arc<Typed>,
     sources: Option<Sources>,
+    tables: Arc<Tables>,
     runner: Runner,
     log: BatchLog,
     clock: Arc<dyn Clock>,
@@ -186,7 +190,7 @@ impl Handle {
 impl Driver {
     /// Puts a driver together.
     pub fn new(parts: Parts) -> (Self, Handle) {
-        let Parts { typed, sources, runner, log, clock, mode, first, on_batch } = parts;
+        let Parts { typed, sources, tables, runner, log, clock, mode, first, on_batch } = parts;
         let interval = typed.loaded.pipeline.batch.interval.0;
         let status = Status {
             pipeline: typed.loaded.name.clone(),
@@ -208,6 +212,7 @@ impl Driver {
         let driver = Self {
             typed: Arc::new(typed),
             sources: Some(sources),
+            tables: Arc::new(tables),
             runner,
             log,
             clock,
@@ -285,9 +290,11 @@ impl Driver {
     async fn cut(&mut self) -> Result<()> {
         let batch = self.next;
         self.next = batch.next(self.interval);
-        let sources = self.with_sources(move |sources| sources.cut(batch)).await??;
+        let tables = self.tables.clone();
+        let cut = move |sources: &mut Sources| anyhow::Ok((tables.cut(batch)?, sources.cut(batch)?));
+        let (tables, sources) = self.with_sources(cut).await??;
         self.count_refused()?;
-        let cut = Cut { batch, sources, operators: self.typed.running(), tables: self.typed.table_versions() };
+        let cut = Cut { batch, sources, operators: self.typed.running(), tables };
         self.log.append(&Record::Cut(cut.clone()))?;
         self.queue.push_back(Queued { typed: self.typed.clone(), cut: Arc::new(cut) });
         self.ended = self.sources.as_ref().is_some_and(Sources::ended);
@@ -360,6 +367,7 @@ impl Driver {
         };
         self.log.append(&Record::Committed { batch: cut.batch, rows_in, rows_out: done.rows_out })?;
         self.blocks().release(sources::stored(&cut.sources));
+        self.tables.committed(cut.batch);
         if let Some(sources) = &mut self.sources {
             let finished = self.started.elapsed();
             let measured = Measured { finished, rows: 0, processing: stats.processing, scheduling };

@@ -3,13 +3,12 @@
 //! A query runs in one partition over rows in canonical order, so that its result, order included, is the same in every
 //! run; `now()` is the batch's time; functions that differ from call to call are refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use arrow::datatypes::Schema;
 use chrono::{DateTime, Utc};
-use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
@@ -25,25 +24,19 @@ use crate::time::BatchTime;
 pub struct Query {
     state: SessionState,
     plan: LogicalPlan,
+    reads: BTreeSet<String>,
 }
 
 impl Query {
-    /// Checks a query over streams with these columns and over tables.
-    pub async fn new(
-        sql: &str,
-        streams: &[(String, Arc<Schema>)],
-        tables: &[(String, Arc<dyn TableProvider>)],
-    ) -> Result<Self> {
+    /// Checks a query over streams and tables with these columns.
+    pub async fn new(sql: &str, relations: &[(String, Arc<Schema>)]) -> Result<Self> {
         let mut config = SessionConfig::new().with_target_partitions(1).with_batch_size(QUERY_ROWS);
         config.options_mut().sql_parser.map_string_types_to_utf8view = false;
         // A recursion that does not end would hold up the stream for ever.
         config.options_mut().execution.enable_recursive_ctes = false;
         let context = SessionContext::new_with_config(config);
-        for (name, schema) in streams {
+        for (name, schema) in relations {
             context.register_table(name, Arc::new(Hole::new(name, schema)))?;
-        }
-        for (name, table) in tables {
-            context.register_table(name, table.clone())?;
         }
         let state = context.state();
         let plan = state.create_logical_plan(sql).await.map_err(|e| anyhow!("{}", readable(&e)))?;
@@ -62,7 +55,8 @@ impl Query {
                  take such a value from a source"
             );
         }
-        Ok(Self { state, plan })
+        let reads = scanned(&plan)?;
+        Ok(Self { state, plan, reads })
     }
 
     /// The columns of the result.
@@ -70,18 +64,24 @@ impl Query {
         self.plan.schema().as_arrow()
     }
 
-    /// The plan for one batch, over the streams' plans: one partition each, in canonical order, without segments.
+    /// Whether it reads the stream or table of this name.
+    pub fn reads(&self, relation: &str) -> bool {
+        self.reads.contains(relation)
+    }
+
+    /// The plan for one batch, over the plans of streams and tables: one partition each, in canonical order, without
+    /// segments.
     pub async fn plan(
         &self,
         batch: BatchTime,
-        streams: &HashMap<String, Arc<dyn ExecutionPlan>>,
+        relations: &HashMap<String, Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut state = self.state.clone();
         let millis = i64::try_from(batch.as_millis()).unwrap_or(i64::MAX);
         let now: DateTime<Utc> = DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC);
         state.execution_props_mut().query_execution_start_time = Some(now);
         let physical = state.create_physical_plan(&self.plan).await?;
-        Ok(fill(physical, streams)?)
+        Ok(fill(physical, relations)?)
     }
 }
 
@@ -90,6 +90,18 @@ pub(crate) fn readable(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
     let text = text.strip_prefix("Error during planning: ").unwrap_or(&text);
     text.replace("datafusion.public.", "")
+}
+
+/// The streams and tables that a query reads.
+fn scanned(plan: &LogicalPlan) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            names.insert(scan.table_name.table().to_owned());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(names)
 }
 
 /// The name of a function in the query that gives another result each time it is called.

@@ -1,13 +1,14 @@
-//! A component's identity: the sha256 of its bytes.
+//! An identity by content: the sha256 of the bytes of a component, or of a table's rows.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// The sha256 of a component's bytes. Shown as `sha256:` and 64 hexadecimal digits.
+/// The sha256 of some bytes. Shown as `sha256:` and 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -42,6 +43,28 @@ impl Digest {
     /// `sha256:` and the first twelve digits: enough for a person.
     pub fn short(&self) -> String {
         format!("sha256:{}", &self.hex()[..12])
+    }
+}
+
+/// Takes the digest of bytes as they are written.
+#[derive(Debug, Default)]
+pub struct DigestWriter(Sha256);
+
+impl DigestWriter {
+    /// The digest of all that was written.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+impl io::Write for DigestWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -22,7 +22,7 @@ mod transform;
 
 pub use aggregate::Aggregate;
 pub use compiled::{Compiled, Components};
-pub use digest::{Digest, NotADigest};
+pub use digest::{Digest, DigestWriter, NotADigest};
 pub use engine::Engine;
 pub use inspect::{Identity, NotAnOperator, World, componentize, identity, inspect};
 pub use instance::{CallError, Limits, LogLevel, Usage, Verdict};

@@ -1,6 +1,6 @@
-//! The place of a stream in a query's plan.
+//! The place of a stream or table in a query's plan.
 //!
-//! A query is planned over holes, which are filled with the streams' plans afterwards: DataFusion's optimizer may move
+//! A query is planned over holes, which are filled with the plans of the batch afterwards: DataFusion's optimizer may move
 //! and drop what it finds below a query, and a stream's plan is not its to change.
 
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ use datafusion::physical_plan::{
 use super::merge::{Merge, Order};
 use super::node::Stage;
 
-/// A stream as a table that is not there yet.
+/// A stream or table as a table that is not there yet.
 #[derive(Debug)]
 pub struct Hole {
     stream: String,
@@ -33,7 +33,7 @@ pub struct Hole {
 }
 
 impl Hole {
-    /// The table of a stream with these columns.
+    /// The place of a stream or table with these columns.
     pub fn new(stream: &str, schema: &Schema) -> Self {
         Self { stream: stream.to_owned(), schema: Arc::new(schema.clone()) }
     }

@@ -31,6 +31,7 @@ mod shift;
 mod slide;
 mod snapshot;
 mod state_update;
+mod table_scan;
 #[cfg(test)]
 mod tests;
 mod text_groups;
@@ -61,6 +62,7 @@ pub use shift::Shift;
 pub use slide::Slide;
 pub use snapshot::Snapshot;
 pub use state_update::StateUpdate;
+pub use table_scan::TableScan;
 pub use transform::Transform;
 pub use with_past::WithPast;
 pub use write::Write;

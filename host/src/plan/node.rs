@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::rooms::{BatchRoom, Rooms};
 use super::{
     Adopt, Deal, FinalAggregate, Gather, Merge, PartialAggregate, Persist, Recall, Rechunk, Sample, Scan, Scatter,
-    Shift, Slide, Snapshot, StateUpdate, Transform, WithPast, Write,
+    Shift, Slide, Snapshot, StateUpdate, TableScan, Transform, WithPast, Write,
 };
 
 /// What one of our nodes does.
@@ -55,6 +55,8 @@ pub enum Stage {
     StateUpdate(StateUpdate),
     /// All keys with their states.
     Snapshot(Snapshot),
+    /// The rows of a table.
+    TableScan(TableScan),
     /// Some of the rows.
     Sample(Sample),
     /// Rows in exactly so many partitions.
@@ -144,6 +146,7 @@ impl Stage {
             Self::Slide(node) => node,
             Self::StateUpdate(node) => node,
             Self::Snapshot(node) => node,
+            Self::TableScan(node) => node,
             Self::Sample(node) => node,
             Self::Deal(node) => node,
             Self::Write(node) => node,
@@ -168,6 +171,7 @@ impl Stage {
             Self::Slide(_) => "WasmSlide",
             Self::StateUpdate(_) => "WasmStateUpdate",
             Self::Snapshot(_) => "Snapshot",
+            Self::TableScan(_) => "TableScan",
             Self::Sample(_) => "Sample",
             Self::Deal(_) => "Deal",
             Self::Write(_) => "SinkWrite",

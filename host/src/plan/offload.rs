@@ -25,6 +25,11 @@ impl Pool {
         Ok(Self { threads: Arc::new(threads) })
     }
 
+    /// Runs `work` on the pool and blocks until it is done: for the start, when nothing else runs.
+    pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.threads.install(work)
+    }
+
     /// Runs `work` on the pool and waits for it without holding a thread. A panic in it becomes an error.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let (done, wait) = oneshot::channel();

@@ -13,9 +13,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::node::{Node, Task};
-
-/// Rows of a batch that a query sees. Results depend on it: it may not follow any setting.
-pub const QUERY_ROWS: usize = 8192;
+pub use crate::rows::QUERY_ROWS;
 
 /// Brings rows to batches of [`QUERY_ROWS`], the last one smaller.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -21,6 +21,7 @@ use crate::pipeline::OnReject;
 use crate::rows::Columns;
 use crate::sink::Sink;
 use crate::state::{Delta, Store};
+use crate::table::TableStore;
 use crate::time::BatchTime;
 use crate::units::Size;
 
@@ -162,6 +163,8 @@ pub struct Rooms {
     pub sinks: IndexMap<String, Arc<dyn Sink>>,
     /// What outlives a batch.
     pub state: Arc<Store>,
+    /// The contents of tables.
+    pub tables: Arc<TableStore>,
     /// Where guests run.
     pub pool: Pool,
 }

@@ -19,6 +19,7 @@ use crate::operator::{Components, Digest, Engine};
 use crate::pipeline::{Format, GeneratedColumn, OnReject, Touch};
 use crate::rows::{ColumnType, Columns};
 use crate::source::{Decoding, Recipe};
+use crate::table::TableStore;
 use crate::time::BatchTime;
 
 const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
@@ -125,12 +126,21 @@ fn every_stage_survives_being_written_down() {
             of: "moods".into(),
             columns: columns(&[("text", ColumnType::Utf8), ("mood", ColumnType::Float64)]),
         }),
+        Stage::TableScan(TableScan {
+            table: "users".into(),
+            digest: Digest::of(b"rows"),
+            columns: columns(&[("user", ColumnType::Utf8)]),
+        }),
         Stage::Sample(Sample { operator: "some".into(), fraction: 0.5, seed: 7 }),
         Stage::Deal(Deal { operator: "dealt".into(), partitions: 3 }),
         Stage::Write(Write { sink: "out".into() }),
     ];
     for stage in stages {
-        let inputs = if matches!(stage, Stage::Scan(_) | Stage::Recall(_)) { vec![] } else { vec![numbers(3)] };
+        let inputs = if matches!(stage, Stage::Scan(_) | Stage::Recall(_) | Stage::TableScan(_)) {
+            vec![]
+        } else {
+            vec![numbers(3)]
+        };
         let plan = stage.clone().over(inputs).expect("a plan");
         let back = there_and_back(&plan, &context);
         let back_stage = back.downcast_ref::<StageExec>().map(StageExec::stage);
@@ -146,6 +156,7 @@ async fn a_plan_that_was_written_down_gives_the_same_rows_in_the_same_order() {
     let components = Components::new(Engine::new().expect("an engine"), data.registry(), data.cache());
     let rooms = Rooms {
         state: Arc::default(),
+        tables: Arc::new(TableStore::at(scratch.path())),
         operators: Arc::new(Operators::new(components)),
         blocks: BlockStore::new(0),
         sinks: Default::default(),

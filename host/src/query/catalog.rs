@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider, TableProvider};
+use datafusion::catalog::{CatalogProvider, MemTable, MemoryCatalogProvider, SchemaProvider, TableProvider};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub(super) const STATES: &str = "state";
 #[derive(Debug, Default)]
 pub struct Catalog {
     pub(super) streams: IndexMap<String, Stream>,
-    pub(super) tables: IndexMap<String, Arc<dyn TableProvider>>,
+    pub(super) tables: IndexMap<String, SchemaRef>,
     pub(super) states: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ impl Catalog {
         let states = typed.operators.iter().filter(|(_, operator)| matches!(operator, TypedOperator::State { .. }));
         Self {
             streams: streams.collect(),
-            tables: typed.tables.iter().map(|(name, table)| (name.clone(), table.provider() as _)).collect(),
+            tables: typed.tables.iter().map(|(name, table)| (name.clone(), table.schema().clone())).collect(),
             states: states.map(|(name, _)| name.clone()).collect(),
         }
     }
@@ -107,8 +107,8 @@ impl Catalog {
             let columns = Columns::of(&StreamTable::columns(&stream.columns)).ok()?;
             Some(Entry::Stream { name: name.clone(), columns, batches: stream.kept.then_some(there) })
         });
-        let tables = self.tables.iter().filter_map(|(name, table)| {
-            Some(Entry::Table { name: name.clone(), columns: Columns::of(&table.schema()).ok()? })
+        let tables = self.tables.iter().filter_map(|(name, schema)| {
+            Some(Entry::Table { name: name.clone(), columns: Columns::of(schema).ok()? })
         });
         let states = self.states.iter().filter_map(|name| {
             let keyed = snapshot.keyed.get(name)?;
@@ -150,8 +150,10 @@ impl SchemaProvider for Public {
     }
 
     async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        if let Some(table) = self.catalog.tables.get(name) {
-            return Ok(Some(table.clone()));
+        if let Some(schema) = self.catalog.tables.get(name) {
+            // Before the first batch there are no rows.
+            let rows = self.snapshot.tables.get(name).map(|contents| contents.rows().to_vec()).unwrap_or_default();
+            return Ok(Some(Arc::new(MemTable::try_new(schema.clone(), vec![rows])?)));
         }
         let Some(Stream { columns, place, kept }) = self.catalog.streams.get(name) else { return Ok(None) };
         if !kept {

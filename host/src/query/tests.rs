@@ -10,7 +10,6 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
-use datafusion::catalog::MemTable;
 use serde_json::{Value, json};
 
 use super::catalog::Stream;
@@ -21,6 +20,7 @@ use crate::pipeline::Pipeline;
 use crate::plan::segment::attach_constant;
 use crate::plan::{KEY_GROUPS, Operators};
 use crate::state::{Change, Delta, Kept, KeyedSpec, Past, Staged};
+use crate::table::Contents;
 
 /// 2023-11-14T22:13:20Z.
 const NOW: u64 = 1_700_000_000_000;
@@ -28,18 +28,21 @@ const NOW: u64 = 1_700_000_000_000;
 /// Streams `clicks` (kept) and `lost` (not kept), a table `users`, and the states of `moods`, whose key is
 /// `user utf8?, x float64`.
 fn reader(memory: &str) -> Reader {
-    let users = batch(&[("user", text(&["ann", "bob"])), ("age", numbers(&[30, 40]))]);
-    let users = MemTable::try_new(users.schema(), vec![vec![users]]).unwrap();
     let stream = |kept| Stream { columns: clicks(&[], &[]).schema(), place: "operators", kept };
     let catalog = Catalog {
         streams: [("clicks".to_owned(), stream(true)), ("lost".to_owned(), stream(false))].into(),
-        tables: [("users".to_owned(), Arc::new(users) as _)].into(),
+        tables: [("users".to_owned(), users([30, 40]).schema().clone())].into(),
         states: vec!["moods".to_owned()],
     };
     let store = Arc::new(Store::default());
     store.keyed.open("moods", spec(), KEY_GROUPS);
     store.keyed.open("clicks.totals", spec(), KEY_GROUPS);
     Reader::new(store, catalog, memory.parse().unwrap()).unwrap()
+}
+
+fn users(ages: [i64; 2]) -> Contents {
+    let users = batch(&[("user", text(&["ann", "bob"])), ("age", numbers(&ages))]);
+    Contents::new(users.schema(), vec![users]).unwrap()
 }
 
 fn spec() -> KeyedSpec {
@@ -94,11 +97,13 @@ fn filled() -> Reader {
     let first = Staged {
         deltas: vec![states(NOW, &[(Some("ann"), 0.0, 1), (Some("bob"), 1.5, 2)])],
         kept: vec![kept("clicks", clicks(&["ann", "bob"], &[1, 2]))],
+        tables: [("users".to_owned(), Arc::new(users([29, 39])))].into(),
     };
     reader.store.commit(BatchTime::from_millis(NOW), first);
     let second = Staged {
         deltas: vec![states(NOW + 1000, &[(None, f64::NAN, 3)])],
         kept: vec![kept("clicks", clicks(&["ann"], &[3]))],
+        tables: [("users".to_owned(), Arc::new(users([30, 40])))].into(),
     };
     reader.store.commit(BatchTime::from_millis(NOW + 1000), second);
     reader
@@ -284,7 +289,7 @@ async fn a_scan_has_every_key_in_a_fixed_order() {
     assert_eq!(scanned(&reader, Some(2)).await, all[..2]);
     let keys: Vec<String> = (0..20_000).map(|i| format!("user-{i}")).collect();
     let keys: Vec<_> = keys.iter().map(|key| (Some(key.as_str()), 0.0, 0)).collect();
-    let many = Staged { deltas: vec![states(NOW, &keys)], kept: vec![] };
+    let many = Staged { deltas: vec![states(NOW, &keys)], ..Staged::default() };
     reader.store.commit(BatchTime::from_millis(NOW + 1000), many);
     assert_eq!(scanned(&reader, None).await.len(), 20_003);
     assert_eq!(ask(&reader, "select n from state.moods limit 10").await.len(), 10);
@@ -299,7 +304,11 @@ async fn a_query_sees_one_commit_while_others_are_made() {
         for n in 10..200 {
             let past =
                 Kept { forget: Some(BatchTime::from_millis(NOW + 1000)), ..kept("clicks", clicks(&["ann"], &[n])) };
-            let staged = Staged { deltas: vec![states(NOW, &[(Some("ann"), 0.0, n)])], kept: vec![past] };
+            let staged = Staged {
+                deltas: vec![states(NOW, &[(Some("ann"), 0.0, n)])],
+                kept: vec![past],
+                ..Staged::default()
+            };
             committing.store.commit(BatchTime::from_millis(NOW + 2000), staged);
         }
     });

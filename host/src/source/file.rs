@@ -115,7 +115,7 @@ impl FileSource {
         let expected: Vec<_> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
         if !header.is_empty() && header != expected {
             bail!(
-                "{} has the columns `{}` in its header line, and the source's schema has `{}`: they must be the same, \
+                "{} has the columns `{}` in its header line, and the schema has `{}`: they must be the same, \
                  in the same order",
                 path.display(),
                 header.join(","),
@@ -222,7 +222,7 @@ impl OpenBlock {
 }
 
 /// The file itself, or the files of a folder in the order of their names.
-pub(super) fn list_files(path: &Path) -> Result<Vec<PathBuf>> {
+pub fn list_files(path: &Path) -> Result<Vec<PathBuf>> {
     let metadata = fs::metadata(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => anyhow!("there is no file or folder {}", path.display()),
         _ => anyhow!(error).context(format!("looking at {}", path.display())),

@@ -12,6 +12,7 @@ mod generator;
 mod pace;
 mod socket;
 
+pub use file::list_files;
 pub use format::{BlockReader, Decoded, Decoding, MAX_RECORD_BYTES, RejectedRecord, declared_schema, infer_schema};
 pub use generator::{Recipe, RecipeColumn};
 

@@ -251,13 +251,16 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Makes room for an operator's states, in so many groups. What is there under the same spec stays.
-    pub fn open(&self, operator: &str, spec: KeyedSpec, groups: u32) {
+    /// Makes room for an operator's states, in so many groups. What is there under the same spec stays; whether there
+    /// was nothing.
+    pub fn open(&self, operator: &str, spec: KeyedSpec, groups: u32) -> bool {
         let mut operators = self.lock();
-        if operators.get(operator).is_none_or(|keyed| keyed.spec != spec) {
+        let is_new = operators.get(operator).is_none_or(|keyed| keyed.spec != spec);
+        if is_new {
             let groups = (0..groups).map(|_| Arc::default()).collect();
             operators.insert(operator.to_owned(), Arc::new(Keyed { spec, groups }));
         }
+        is_new
     }
 
     /// An operator's states as of the last commit.

@@ -1,4 +1,4 @@
-//! What outlives a batch: the states of keys, and the rows of past batches.
+//! What outlives a batch: the states of keys, the rows of past batches, and what its tables held.
 //!
 //! A batch reads both as they were when the batch before it committed, and changes neither: its tasks stage what is to
 //! change, and [`Store::commit`] makes all of it visible at once. So a batch that fails leaves nothing behind.
@@ -20,6 +20,7 @@ pub use row_bytes::RowBytes;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::table::Contents;
 use crate::time::BatchTime;
 
 /// All that outlives a batch.
@@ -29,8 +30,15 @@ pub struct Store {
     pub keyed: Keyring,
     /// The rows of past batches, by stream.
     pub history: History,
-    /// The last commit; written for as long as a commit takes, so that nobody outside sees half of one.
-    committed: RwLock<Option<BatchTime>>,
+    /// Written for as long as a commit takes, so that nobody outside sees half of one.
+    committed: RwLock<Committed>,
+}
+
+/// The last commit.
+#[derive(Debug, Default)]
+struct Committed {
+    batch: Option<BatchTime>,
+    tables: HashMap<String, Arc<Contents>>,
 }
 
 /// All that the last commit left, for reading. Taking it copies references, not data. A commit does not wait for it to be
@@ -43,6 +51,8 @@ pub struct Snapshot {
     pub keyed: HashMap<String, Arc<Keyed>>,
     /// Past batches, by stream.
     pub history: HashMap<String, Arc<Batches>>,
+    /// The tables that the batch read, as it read them.
+    pub tables: HashMap<String, Arc<Contents>>,
 }
 
 /// What a batch changes.
@@ -52,6 +62,8 @@ pub struct Staged {
     pub deltas: Vec<Delta>,
     /// The rows of streams that are kept.
     pub kept: Vec<Kept>,
+    /// What it read of tables.
+    pub tables: HashMap<String, Arc<Contents>>,
 }
 
 /// The rows of a batch of a stream that is kept.
@@ -73,13 +85,14 @@ impl Store {
         for kept in staged.kept {
             self.history.keep(&kept.stream, batch, kept.past, kept.forget);
         }
-        *committed = Some(batch);
+        *committed = Committed { batch: Some(batch), tables: staged.tables };
     }
 
     /// All that the last commit left. Waits for a commit that is being made.
     pub fn snapshot(&self) -> Snapshot {
         let committed = self.committed.read().unwrap_or_else(PoisonError::into_inner);
-        Snapshot { batch: *committed, keyed: self.keyed.all(), history: self.history.all() }
+        let Committed { batch, tables } = &*committed;
+        Snapshot { batch: *batch, keyed: self.keyed.all(), history: self.history.all(), tables: tables.clone() }
     }
 }
 
@@ -114,7 +127,7 @@ mod tests {
                 forget: now.checked_sub(1).map(BatchTime::from_millis),
             };
             let deltas = vec![delta("a", now), delta("b", now)];
-            store.commit(BatchTime::from_millis(now), Staged { deltas, kept: vec![kept] });
+            store.commit(BatchTime::from_millis(now), Staged { deltas, kept: vec![kept], ..Staged::default() });
         };
         commit(1);
         let last = 2_000;

@@ -11,7 +11,7 @@ use crate::driver::typed::TypedOperator;
 use crate::pipeline::{OperatorKind, OperatorSpec};
 use crate::plan::{
     Adopt, ComponentCall, Deal, FinalAggregate, Merge, Order, PartialAggregate, Rechunk, Sample, Snapshot, Stage,
-    StateUpdate, Step, Transform,
+    StateUpdate, Step, TableScan, Transform,
 };
 use crate::rows::Columns;
 
@@ -93,6 +93,14 @@ impl Planner<'_> {
             let through = self.through_window(name, std::slice::from_ref(input))?;
             let rows = without_segment(in_order(through.plan)?)?;
             inputs.insert(input.clone(), Stage::Rechunk(Rechunk).over(vec![rows])?);
+        }
+        for (table, known) in self.typed.tables.iter().filter(|(table, _)| query.reads(table)) {
+            let cut = self.cut.tables.iter().find(|(name, _)| name == table);
+            let (_, digest) =
+                cut.with_context(|| format!("the cut does not say which rows of table `{table}` it reads"))?;
+            let columns = Columns::of(known.schema())?;
+            let scan = TableScan { table: table.clone(), digest: *digest, columns };
+            inputs.insert(table.clone(), Stage::TableScan(scan).over(vec![])?);
         }
         let query = query.plan(self.cut.batch, &inputs).await?;
         let merged = Stage::Merge(Merge { order: Order::Partitions }).over(vec![query])?;

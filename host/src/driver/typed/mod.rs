@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::catalog::TableProvider;
 use indexmap::IndexMap;
 
+use super::initial;
 use super::log::Running;
 use super::sql::Query;
-use super::table::Table;
-use crate::operator::{Digest, Reference};
+use super::tables::Table;
+use crate::operator::Reference;
 use crate::pipeline::{Loaded, OnReject, OperatorKind, OperatorSpec, SourceSpec};
 use crate::plan::{ComponentCall, Operators, adopted_schema};
 use crate::rows::{Columns, describe};
@@ -74,8 +74,9 @@ impl Typed {
             typed.sources.insert(name.clone(), TypedSource { decoding, on_reject: on_reject(spec) });
         }
         for (name, spec) in &typed.loaded.pipeline.tables {
-            let table = Table::read(spec).with_context(|| format!("table `{name}`"))?;
-            typed.tables.insert(name.clone(), table);
+            let spec = spec.clone();
+            let read = tokio::task::spawn_blocking(move || Table::read(&spec)).await?;
+            typed.tables.insert(name.clone(), read.with_context(|| format!("table `{name}`"))?);
         }
         let order: Vec<String> = typed.loaded.graph.operators().map(str::to_owned).collect();
         for name in order {
@@ -97,11 +98,9 @@ impl Typed {
         let at = || format!("operator `{name}`");
         let Some(kind) = spec.kind() else { bail!("operator `{name}` is nothing: write transform, aggregate or sql") };
         if let OperatorKind::Sql(sql) = kind {
-            let streams = spec.inputs.iter().filter(|i| self.streams.contains_key(*i));
-            let streams: Vec<_> = streams.map(|i| (i.clone(), self.streams[i].clone())).collect();
-            let tables: Vec<(String, Arc<dyn TableProvider>)> =
-                self.tables.iter().map(|(n, t)| (n.clone(), t.provider())).collect();
-            let query = Query::new(sql, &streams, &tables).await.with_context(at)?;
+            let streams = spec.inputs.iter().filter_map(|i| Some((i.clone(), self.streams.get(i)?.clone())));
+            let tables = self.tables.iter().map(|(name, table)| (name.clone(), table.schema().clone()));
+            let query = Query::new(sql, &streams.chain(tables).collect::<Vec<_>>()).await.with_context(at)?;
             let schema = adopted_schema(query.schema()).map_err(anyhow::Error::msg).with_context(at)?;
             return Ok(TypedOperator::Sql { query: Box::new(query), output: Columns::of(&schema)? });
         }
@@ -145,6 +144,9 @@ impl Typed {
                 version: state.version(),
                 timeout: spec.timeout.map(|timeout| u64::try_from(timeout.0.as_millis()).unwrap_or(u64::MAX)),
             };
+            if let Some((name, table)) = spec.initial.as_ref().and_then(|name| self.tables.get_key_value(name)) {
+                initial::check(name, table.schema(), &keyed).with_context(at)?;
+            }
             return Ok(TypedOperator::State { key, keyed, output: Columns::of(state.output())?, call });
         }
         let aggregate = operators.aggregate(&call)?;
@@ -237,9 +239,21 @@ impl Typed {
         Some(from)
     }
 
-    /// The contents of each table.
-    pub fn table_versions(&self) -> Vec<(String, Digest)> {
-        self.tables.iter().map(|(name, table)| (name.clone(), table.digest())).collect()
+    /// Whether a query that runs reads the table.
+    pub fn is_queried(&self, table: &str) -> bool {
+        self.operators
+            .values()
+            .any(|operator| matches!(operator, TypedOperator::Sql { query, .. } if query.reads(table)))
+    }
+
+    /// The table that the keys of an operator start with.
+    pub fn initial(&self, operator: &str) -> Option<&str> {
+        self.loaded.pipeline.operators.get(operator)?.initial.as_deref()
+    }
+
+    /// Lets go of the rows of the tables; their columns stay.
+    pub fn forget_rows(&mut self) {
+        self.tables.values_mut().for_each(Table::forget_rows);
     }
 }
 

@@ -164,6 +164,11 @@ impl Windows {
     pub fn kept(&self, stream: &str) -> Option<u64> {
         self.kept.get(stream).copied()
     }
+
+    /// The longest that past batches of any stream are kept, in milliseconds.
+    pub fn longest_kept(&self) -> u64 {
+        self.kept.values().copied().max().unwrap_or(0)
+    }
 }
 
 /// The stream of a windowed aggregate's accumulators, of which a batch has one for each key.

@@ -39,7 +39,8 @@ pub(super) fn warnings(pipeline: &Pipeline, graph: &Graph, document: &Document<'
         findings.at_key(&[kind, name], format!("[{kind}.{name}] does not run, because nobody reads its rows"));
     }
     let queries = pipeline.operators.values().any(|operator| matches!(operator.kind(), Some(OperatorKind::Sql(_))));
-    for name in pipeline.tables.keys().filter(|_| !queries) {
+    let initial = |table: &String| pipeline.operators.values().any(|operator| operator.initial.as_ref() == Some(table));
+    for name in pipeline.tables.keys().filter(|name| !queries && !initial(name)) {
         findings.at_key(&["tables", name], format!("[tables.{name}] is not used, because no operator has a query"));
     }
     let mut warnings: Vec<_> = findings.list.into_iter().map(|finding| finding.problem).collect();
