@@ -6,7 +6,8 @@
 //! - [`pipeline`]: the pipeline file as data: types, checking, graph.
 //! - [`operator`]: components: registry, compilation, instances, columns, limits.
 //! - [`source`], [`block`]: where rows come from, and received data by reference.
-//! - [`state`]: what outlives a batch: keyed states, and the rows of past batches.
+//! - [`state`]: what outlives a batch: keyed states, the rows of past batches, watermarks.
+//! - [`event_time`]: watermarks, and the windows that event time is cut into.
 //! - [`table`]: data at rest beside the stream, by digest.
 //! - [`plan`]: the execution plan nodes that DataFusion does not have.
 //! - [`sink`]: where results go, staged and committed.
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod control;
 pub mod data_dir;
 pub mod driver;
+pub mod event_time;
 pub mod operator;
 pub mod pipeline;
 pub mod plan;

@@ -27,7 +27,7 @@ fn folder() -> (Folder, PathBuf) {
     folder.write("lines.txt", "to be or not to be\n".repeat(50));
     folder.run_once(PIPELINE).ok();
     let log = folder.data().join("pipelines/p/batches.log");
-    assert!(fs::read(&log).expect("there is a log").starts_with(b"WEIRLOG1"));
+    assert!(fs::read(&log).expect("there is a log").starts_with(b"WEIRLOG2"));
     (folder, log)
 }
 

@@ -49,6 +49,9 @@ fn print(status: &Status) -> Result<()> {
         let running = status.operators.iter().find(|r| r.operator == *name);
         let what = running.map(|r| format!(" ({}, {})", r.component, r.digest.short())).unwrap_or_default();
         out!("{name}{what}: {} rows in, {} out, {} rejected", meter.rows_in, meter.rows_out, meter.rejected)?;
+        if meter.late > 0 {
+            out!(", {} late", meter.late)?;
+        }
         if meter.calls > 0 {
             out!(
                 "; {} calls, {} fuel, at most {} of memory",

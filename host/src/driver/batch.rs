@@ -89,7 +89,8 @@ impl Runner {
         spawn_blocking(move || dead_letters.keep(batch, &letters)).await??;
         let read = cut.tables.iter().map(|(name, digest)| Ok((name.clone(), self.rooms.tables.get(*digest)?)));
         let tables = read.collect::<Result<_>>()?;
-        let staged = Staged { deltas: room.take_deltas(), kept: kept_rows(&room, kept)?, tables };
+        let (deltas, kept, watermarks) = (room.take_deltas(), kept_rows(&room, kept)?, room.known_watermarks());
+        let staged = Staged { deltas, kept, tables, watermarks };
         self.each_sink(cut.batch, Step::Commit).await?;
         let state = self.rooms.state.clone();
         self.rooms.pool.run(move || state.commit(batch, staged)).await?;

@@ -15,7 +15,7 @@ use crate::operator::Digest;
 use crate::source::SourceCut;
 use crate::time::BatchTime;
 
-const HEADER: &[u8; 8] = b"WEIRLOG1";
+const HEADER: &[u8; 8] = b"WEIRLOG2";
 
 /// Longer records are not written; a longer length in the file is damage.
 const LONGEST: u32 = 64 << 20;
@@ -38,6 +38,9 @@ pub struct Cut {
     pub batch: BatchTime,
     /// What each source gives.
     pub sources: Vec<(String, SourceCut)>,
+    /// The sources that have come to their end by themselves: no later batch has rows of theirs. A source that was
+    /// stopped is not among them.
+    pub ended: Vec<String>,
     /// The component of each operator that has one.
     pub operators: Vec<Running>,
     /// The contents of each table.

@@ -40,7 +40,7 @@ pub use sql::Query;
 pub(crate) use sql::readable;
 pub use status::{BatchStats, KeptSize, StateSize, Status};
 pub use tables::{Table, Tables};
-pub use typed::{BatchWindow, Typed, TypedOperator, TypedSource, Windows};
+pub use typed::{BatchWindow, EventWindow, SourceTime, Typed, TypedOperator, TypedSource, Windows};
 
 use crate::block::BlockStore;
 use crate::pipeline::OnReject;
@@ -291,10 +291,12 @@ impl Driver {
         let batch = self.next;
         self.next = batch.next(self.interval);
         let tables = self.tables.clone();
-        let cut = move |sources: &mut Sources| anyhow::Ok((tables.cut(batch)?, sources.cut(batch)?));
-        let (tables, sources) = self.with_sources(cut).await??;
+        let cut = move |sources: &mut Sources| {
+            anyhow::Ok((tables.cut(batch)?, sources.cut(batch)?, sources.exhausted()))
+        };
+        let (tables, sources, ended) = self.with_sources(cut).await??;
         self.count_refused()?;
-        let cut = Cut { batch, sources, operators: self.typed.running(), tables };
+        let cut = Cut { batch, sources, ended, operators: self.typed.running(), tables };
         self.log.append(&Record::Cut(cut.clone()))?;
         self.queue.push_back(Queued { typed: self.typed.clone(), cut: Arc::new(cut) });
         self.ended = self.sources.as_ref().is_some_and(Sources::ended);

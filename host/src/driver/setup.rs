@@ -105,6 +105,9 @@ fn open_tables(typed: &mut Typed, store: &Arc<TableStore>, mode: Mode, records: 
 
 /// Makes room for the states that operators keep, with what keys start with.
 fn make_room(typed: &Typed, state: &Store, tables: &Tables, before_first: BatchTime, pool: &Pool) -> Result<()> {
+    for (name, spec) in typed.kept_windows()? {
+        state.keyed.open(&name, spec, KEY_GROUPS);
+    }
     for (name, operator) in &typed.operators {
         match operator {
             TypedOperator::State { keyed, .. } => {

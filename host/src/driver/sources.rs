@@ -15,6 +15,7 @@ use crate::time::BatchTime;
 pub struct Sources {
     interval: Duration,
     running: Vec<Running>,
+    stopped: bool,
 }
 
 struct Running {
@@ -22,6 +23,8 @@ struct Running {
     source: Box<dyn Source>,
     controller: Option<PidRateEstimator>,
     rate: Option<f64>,
+    /// It came to its end by itself.
+    exhausted: bool,
 }
 
 impl Sources {
@@ -38,9 +41,9 @@ impl Sources {
             if let Some(rate) = rate {
                 source.set_rate(rate);
             }
-            running.push(Running { name, source, controller, rate });
+            running.push(Running { name, source, controller, rate, exhausted: false });
         }
-        Ok(Self { interval, running })
+        Ok(Self { interval, running, stopped: false })
     }
 
     /// Resolves when every source has something to cut, or nothing more: only of use when all input is read at once.
@@ -53,13 +56,20 @@ impl Sources {
 
     /// Takes each source's share of the batch. Blocks on local files.
     pub fn cut(&mut self, batch: BatchTime) -> Result<Vec<(String, SourceCut)>> {
-        let seconds = self.interval.as_secs_f64();
+        let (seconds, stopped) = (self.interval.as_secs_f64(), self.stopped);
         let cut = |running: &mut Running| {
             let limit = running.rate.map(|rate| (rate * seconds).ceil() as u64);
             let cut = running.source.cut(batch, limit).with_context(|| format!("source `{}`", running.name))?;
+            // A source that was stopped has ended too, but what it was to give is not all there.
+            running.exhausted |= !stopped && running.source.ended();
             Ok((running.name.clone(), cut))
         };
         self.running.iter_mut().map(cut).collect()
+    }
+
+    /// The sources that came to their end by themselves, with the last cut or before.
+    pub fn exhausted(&self) -> Vec<String> {
+        self.running.iter().filter(|r| r.exhausted).map(|r| r.name.clone()).collect()
     }
 
     /// Tells the rate controllers of a finished batch.
@@ -91,6 +101,7 @@ impl Sources {
 
     /// Stops receiving; what was received can still be cut.
     pub fn stop(&mut self) {
+        self.stopped = true;
         for running in &mut self.running {
             running.source.stop();
         }

@@ -104,6 +104,22 @@ impl Graph {
     }
 }
 
+impl Pipeline {
+    /// The sources from which rows reach these streams, in file order.
+    pub fn sources_of(&self, streams: &[String]) -> Vec<&str> {
+        let mut reached = HashSet::new();
+        let mut ahead: Vec<&str> = streams.iter().map(String::as_str).collect();
+        while let Some(stream) = ahead.pop() {
+            if reached.insert(stream)
+                && let Some(operator) = self.operators.get(stream)
+            {
+                ahead.extend(operator.inputs.iter().map(String::as_str));
+            }
+        }
+        self.sources.keys().map(String::as_str).filter(|source| reached.contains(source)).collect()
+    }
+}
+
 /// The names of all streams that somebody can come to see: from which a sink, a state or a kept stream follows.
 fn reachable(pipeline: &Pipeline) -> HashSet<&str> {
     let mut reached = HashSet::new();

@@ -6,12 +6,17 @@
 //!
 //! Between our nodes every row carries its place in the canonical order: see [`segment`].
 
+mod accumulators;
 mod adopt;
+mod assign;
 mod codec;
 mod deal;
+mod event_fold;
+mod event_time;
 mod final_aggregate;
 mod gather;
 mod group;
+mod hold;
 mod hole;
 mod key_group;
 mod merge;
@@ -27,6 +32,8 @@ mod sample;
 mod scan;
 mod scatter;
 pub mod segment;
+mod session_fold;
+mod sessions;
 mod shift;
 mod slide;
 mod snapshot;
@@ -36,14 +43,19 @@ mod table_scan;
 mod tests;
 mod text_groups;
 mod transform;
+mod watermark;
 mod with_past;
 mod write;
 
 pub use adopt::{Adopt, adopted_schema};
+pub use assign::Assign;
 pub use codec::Codec;
 pub use deal::Deal;
+pub use event_fold::EventFold;
+pub use event_time::EventTime;
 pub use final_aggregate::{FinalAggregate, Step};
 pub use gather::Gather;
+pub use hold::{Hold, held_key};
 pub use hole::{Hole, fill};
 pub use key_group::{KEY_GROUPS, locate};
 pub use merge::{Merge, Order};
@@ -58,6 +70,8 @@ pub use rooms::{BatchRoom, ComponentCall, Operators, Rooms};
 pub use sample::Sample;
 pub use scan::Scan;
 pub use scatter::Scatter;
+pub use session_fold::SessionFold;
+pub use sessions::session_state;
 pub use shift::Shift;
 pub use slide::Slide;
 pub use snapshot::Snapshot;

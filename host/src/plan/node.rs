@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use super::rooms::{BatchRoom, Rooms};
 use super::{
-    Adopt, Deal, FinalAggregate, Gather, Merge, PartialAggregate, Persist, Recall, Rechunk, Sample, Scan, Scatter,
-    Shift, Slide, Snapshot, StateUpdate, TableScan, Transform, WithPast, Write,
+    Adopt, Assign, Deal, EventFold, EventTime, FinalAggregate, Gather, Hold, Merge, PartialAggregate, Persist, Recall,
+    Rechunk, Sample, Scan, Scatter, SessionFold, Shift, Slide, Snapshot, StateUpdate, TableScan, Transform, WithPast,
+    Write,
 };
 
 /// What one of our nodes does.
@@ -61,6 +62,16 @@ pub enum Stage {
     Sample(Sample),
     /// Rows in exactly so many partitions.
     Deal(Deal),
+    /// When the rows of a source happened.
+    EventTime(EventTime),
+    /// Rows with the event-time windows that they are in.
+    Assign(Assign),
+    /// Accumulators of event-time windows, kept until these close.
+    EventFold(EventFold),
+    /// Accumulators of sessions, kept until these close.
+    SessionFold(SessionFold),
+    /// Rows of event-time windows, kept until these close.
+    Hold(Hold),
     /// Rows into a sink's staging.
     Write(Write),
 }
@@ -149,6 +160,11 @@ impl Stage {
             Self::TableScan(node) => node,
             Self::Sample(node) => node,
             Self::Deal(node) => node,
+            Self::EventTime(node) => node,
+            Self::Assign(node) => node,
+            Self::EventFold(node) => node,
+            Self::SessionFold(node) => node,
+            Self::Hold(node) => node,
             Self::Write(node) => node,
         }
     }
@@ -174,6 +190,11 @@ impl Stage {
             Self::TableScan(_) => "TableScan",
             Self::Sample(_) => "Sample",
             Self::Deal(_) => "Deal",
+            Self::EventTime(_) => "EventTime",
+            Self::Assign(_) => "AssignWindows",
+            Self::EventFold(_) => "WasmEventFold",
+            Self::SessionFold(_) => "WasmSessionFold",
+            Self::Hold(_) => "Hold",
             Self::Write(_) => "SinkWrite",
         }
     }

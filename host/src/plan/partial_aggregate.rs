@@ -32,15 +32,15 @@ const RUN: u32 = 65_536;
 pub struct PartialAggregate {
     /// The component.
     pub call: ComponentCall,
-    /// Indices of the key's columns in the input.
+    /// Indices of the key's columns in the rows, which are the component's input or more.
     pub key: Vec<usize>,
     /// The columns of an accumulator.
     pub accumulator: Columns,
 }
 
 impl PartialAggregate {
-    fn key_schema(&self) -> Result<Schema> {
-        Ok(self.call.input.schema().project(&self.key)?)
+    fn key_schema(&self, rows: &Schema) -> Result<Schema> {
+        Ok(rows.project(&self.key)?)
     }
 }
 
@@ -55,8 +55,8 @@ pub(super) fn partial_schema(key: &Schema, accumulator: &Schema) -> Schema {
 }
 
 impl Node for PartialAggregate {
-    fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef> {
-        Ok(with_segment(&partial_schema(&self.key_schema()?, &self.accumulator.schema())))
+    fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef> {
+        Ok(with_segment(&partial_schema(&self.key_schema(&inputs[0])?, &self.accumulator.schema())))
     }
 
     fn partitions(&self, inputs: &[usize]) -> usize {
@@ -66,12 +66,13 @@ impl Node for PartialAggregate {
     fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream> {
         let (rooms, batch, input) = (task.rooms()?, task.batch()?, task.input_stream()?);
         let node = self.clone();
-        let partial = Arc::new(partial_schema(&self.key_schema()?, &self.accumulator.schema()));
+        let key = self.key_schema(&task.input()?.schema())?;
+        let partial = Arc::new(partial_schema(&key, &self.accumulator.schema()));
         let start = async move {
             let (rooms2, call) = (rooms.clone(), node.call.clone());
             let aggregate = rooms.pool.run(move || rooms2.operators.aggregate(&call)).await?.map_err(execution)?;
             let runner = AggregateRunner::new(aggregate.clone());
-            let worker = Worker { node, aggregate, runner, batch, partial, segment: None, rows: Vec::new() };
+            let worker = Worker { node, key, aggregate, runner, batch, partial, segment: None, rows: Vec::new() };
             Ok::<_, DataFusionError>(through(worker, input, rooms.pool.clone()))
         };
         let rows = stream::once(start).try_flatten();
@@ -81,6 +82,7 @@ impl Node for PartialAggregate {
 
 struct Worker {
     node: PartialAggregate,
+    key: Schema,
     aggregate: Arc<Aggregate>,
     runner: AggregateRunner,
     batch: Arc<BatchRoom>,
@@ -123,7 +125,7 @@ impl Worker {
     }
 
     fn fold(&mut self, segment: u32, batches: &[RecordBatch]) -> Result<Option<RecordBatch>> {
-        let mut grouper = Grouper::new(self.node.key_schema()?)?;
+        let mut grouper = Grouper::new(self.key.clone())?;
         let mut count = 0;
         for batch in batches {
             let keys: Vec<_> = self.node.key.iter().map(|&i| batch.column(i).clone()).collect();

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::operator::{Digest, LogLevel, LogLine, Meter, Usage};
+use crate::pipeline::OnReject;
 
 /// A row that an operator, or a source's format, did not take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,6 +31,17 @@ pub struct Rejected {
     pub row: serde_json::Value,
 }
 
+/// Who does not take a row, where that is no component; and what becomes of the row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refusal<'a> {
+    /// "source" or "operator".
+    pub(super) kind: &'static str,
+    /// Its name.
+    pub(super) name: &'a str,
+    /// Its policy; none where there can be no other than to fail.
+    pub(super) on_reject: Option<OnReject>,
+}
+
 /// What one operator did in a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorMeter {
@@ -39,6 +51,9 @@ pub struct OperatorMeter {
     pub rows_out: u64,
     /// Rows rejected, whatever became of them.
     pub rejected: u64,
+    /// Rows that came after their event-time windows had been emitted, whatever became of them.
+    #[serde(default)]
+    pub late: u64,
     /// Fuel consumed; none for what is not a component.
     pub fuel: u64,
     /// The largest linear memory of any instance, in bytes.
@@ -53,6 +68,7 @@ impl OperatorMeter {
         self.rows_in += other.rows_in;
         self.rows_out += other.rows_out;
         self.rejected += other.rejected;
+        self.late += other.late;
         self.fuel += other.fuel;
         self.calls += other.calls;
         self.peak_memory = self.peak_memory.max(other.peak_memory);
@@ -77,6 +93,18 @@ impl Report {
         meter.rejected += rejected;
     }
 
+    /// Counts rows that came too late for an operator's windows.
+    pub(super) fn late(&mut self, operator: &str, rows: u64) {
+        self.meter(operator).late += rows;
+    }
+
+    /// Rows of a source, counted as they were read, turn out to be none.
+    pub(super) fn take_back(&mut self, source: &str, rows: u64) {
+        let meter = self.meter(source);
+        meter.rows_out = meter.rows_out.saturating_sub(rows);
+        meter.rejected += rows;
+    }
+
     /// Adds what a component used.
     pub(super) fn used(&mut self, operator: &str, used: Usage) {
         let meter = self.meter(operator);
@@ -95,7 +123,10 @@ impl Report {
     /// Puts the dead letters in an order that does not depend on which task came first.
     pub fn in_order(mut self) -> Self {
         self.dead_letters.sort_by(|a, b| {
-            (&a.operator, a.segment, a.position, &a.reason).cmp(&(&b.operator, b.segment, b.position, &b.reason))
+            let place = |r: &Rejected| (r.segment, r.position);
+            let first = (&a.operator, place(a), &a.reason).cmp(&(&b.operator, place(b), &b.reason));
+            // Rows of two inputs of one operator may have the same place.
+            first.then_with(|| a.row.to_string().cmp(&b.row.to_string()))
         });
         self
     }

@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use super::offload::Pool;
-use super::report::{Rejected, Report, row_json, shown_row, trace_log};
+use super::report::{Refusal, Rejected, Report, row_json, shown_row, trace_log};
+use super::watermark::Watermarks;
 use crate::block::BlockStore;
+use crate::event_time::Watermark;
 use crate::operator::{
     Aggregate, CallError, Compiled, Components, Digest, Isolation, Limits, Meter, Reject, State, Transform, World,
 };
@@ -183,13 +185,20 @@ pub struct BatchRoom {
     pub time: BatchTime,
     persisted: Mutex<BTreeMap<(String, usize), Shared>>,
     deltas: Mutex<BTreeMap<(String, usize), Arc<Delta>>>,
+    watermarks: Watermarks,
     report: Mutex<Report>,
 }
 
 impl BatchRoom {
     /// An empty room for the batch.
     pub fn new(time: BatchTime) -> Self {
-        Self { time, persisted: Mutex::default(), deltas: Mutex::default(), report: Mutex::default() }
+        Self {
+            time,
+            persisted: Mutex::default(),
+            deltas: Mutex::default(),
+            watermarks: Watermarks::default(),
+            report: Mutex::default(),
+        }
     }
 
     /// The place of one partition of a kept stream.
@@ -219,6 +228,16 @@ impl BatchRoom {
     /// All that tasks have staged, once they are done.
     pub fn take_deltas(&self) -> Vec<Delta> {
         std::mem::take(&mut *lock(&self.deltas)).into_values().map(Arc::unwrap_or_clone).collect()
+    }
+
+    /// How far sources come in event time with this batch.
+    pub(super) fn watermarks(&self) -> &Watermarks {
+        &self.watermarks
+    }
+
+    /// How far sources have come in event time, once the tasks are done.
+    pub fn known_watermarks(&self) -> BTreeMap<String, Watermark> {
+        self.watermarks.known()
     }
 
     /// What the tasks reported, once they are done.
@@ -272,6 +291,60 @@ impl BatchRoom {
                 Ok(())
             }
         }
+    }
+}
+
+impl BatchRoom {
+    /// Deals with rows that a source or an operator without a component does not take. `place` as for
+    /// [`reject`](Self::reject).
+    pub(super) fn refuse(
+        &self,
+        who: &Refusal<'_>,
+        rows: &RecordBatch,
+        refused: &[Reject],
+        place: impl Fn(usize) -> (u32, u64),
+    ) -> Result<()> {
+        let Some(first) = refused.first() else { return Ok(()) };
+        let Refusal { kind, name, on_reject } = who;
+        let go_on = match on_reject {
+            Some(OnReject::Skip) => return Ok(()),
+            Some(OnReject::DeadLetter) => {
+                self.keep_letters(name, rows, refused, place);
+                return Ok(());
+            }
+            Some(OnReject::Fail) => format!("set `on_reject` of [{kind}s.{name}] to \"skip\" or \"dead-letter\""),
+            None => "leave them out before, with `sql` and a `where`".to_owned(),
+        };
+        Err(DataFusionError::Execution(format!(
+            "{kind} `{name}` does not take a row of batch {}: {}\n  the row: {}\n  To go on without such rows, {go_on}.",
+            self.time,
+            first.reason,
+            shown_row(rows, first.row),
+        )))
+    }
+
+    /// Keeps rows as dead letters of a source or an operator without a component.
+    pub(super) fn keep_letters(
+        &self,
+        name: &str,
+        rows: &RecordBatch,
+        refused: &[Reject],
+        place: impl Fn(usize) -> (u32, u64),
+    ) {
+        let letters = refused.iter().map(|reject| {
+            let (segment, position) = place(reject.row);
+            Rejected {
+                operator: name.to_owned(),
+                component: None,
+                digest: None,
+                reason: reject.reason.clone(),
+                segment,
+                position,
+                row: row_json(rows, reject.row),
+            }
+        });
+        let letters: Vec<_> = letters.collect();
+        self.report().dead_letters.extend(letters);
     }
 }
 

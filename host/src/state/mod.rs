@@ -7,19 +7,23 @@
 //!
 //! - [`keyed`]: a state for each key of an operator, and when each is to be woken.
 //! - [`history`]: the rows of a stream's past batches, which windows are made of.
+//! - [`watermarks`]: how far each source has come in event time.
 //! - [`row_bytes`]: rows as bytes, the form in which keys and states are kept.
 
 pub mod history;
 pub mod keyed;
 pub mod row_bytes;
+pub mod watermarks;
 
 pub use history::{Batches, History, Past};
 pub use keyed::{Change, Changes, Delta, Due, Entry, Key, Keyed, KeyedSpec, Keyring};
 pub use row_bytes::RowBytes;
+pub use watermarks::Watermarks;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::event_time::Watermark;
 use crate::table::Contents;
 use crate::time::BatchTime;
 
@@ -30,6 +34,8 @@ pub struct Store {
     pub keyed: Keyring,
     /// The rows of past batches, by stream.
     pub history: History,
+    /// How far sources have come in event time.
+    pub watermarks: Watermarks,
     /// Written for as long as a commit takes, so that nobody outside sees half of one.
     committed: RwLock<Committed>,
 }
@@ -64,6 +70,8 @@ pub struct Staged {
     pub kept: Vec<Kept>,
     /// What it read of tables.
     pub tables: HashMap<String, Arc<Contents>>,
+    /// How far sources have come in event time.
+    pub watermarks: BTreeMap<String, Watermark>,
 }
 
 /// The rows of a batch of a stream that is kept.
@@ -82,6 +90,7 @@ impl Store {
     pub fn commit(&self, batch: BatchTime, staged: Staged) {
         let mut committed = self.committed.write().unwrap_or_else(PoisonError::into_inner);
         self.keyed.apply(staged.deltas);
+        self.watermarks.advance(staged.watermarks);
         for kept in staged.kept {
             self.history.keep(&kept.stream, batch, kept.past, kept.forget);
         }

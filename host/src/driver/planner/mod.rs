@@ -3,6 +3,7 @@
 //! Every stream is planned once; what several readers share is computed once (`Persist`). The plans depend on the cut, the
 //! typed pipeline and what earlier batches left behind ([`Store`]) alone, so the same cut always gives the same plans.
 
+mod event;
 mod operator;
 mod window;
 
@@ -24,7 +25,7 @@ use datafusion::physical_plan::{ExecutionPlan, Partitioning};
 use super::log::Cut;
 use super::typed::{Typed, TypedOperator};
 use crate::plan::segment::{SEGMENT, with_segment};
-use crate::plan::{Gather, KEY_GROUPS, Merge, Order, Persist, Scan, Scatter, Shift, Stage, Write};
+use crate::plan::{Gather, KEY_GROUPS, Merge, Order, Persist, Scan, Scatter, Shift, Stage, StageExec, Write};
 use crate::state::Store;
 use crate::time::BatchTime;
 
@@ -92,7 +93,7 @@ impl Planner<'_> {
         let keeps_state = matches!(typed.operators.get(name), Some(TypedOperator::State { .. }));
         if typed.windows.kept(name).is_some() {
             stream = self.keep(name, stream)?;
-        } else if keeps_state {
+        } else if keeps_state || typed.is_watched(name) {
             stream = self.drain(name, stream)?;
         } else if typed.loaded.graph.shared().any(|shared| shared == name) {
             stream = persist(name, stream)?;
@@ -127,7 +128,11 @@ impl Planner<'_> {
             on_reject: source.on_reject,
             chunk_rows: self.typed.loaded.pipeline.batch.chunk_rows,
         });
-        Ok(Stream { plan: scan.over(vec![])?, segments: u32::try_from(blocks.len())? })
+        let rows = Stream { plan: scan.over(vec![])?, segments: u32::try_from(blocks.len())? };
+        match source.event_time {
+            Some(time) => self.timed(name, time, rows),
+            None => Ok(rows),
+        }
     }
 
     /// Several streams, one after the other.
@@ -147,6 +152,11 @@ impl Planner<'_> {
 }
 
 fn persist(name: &str, Stream { plan, segments }: Stream) -> Result<Stream> {
+    let persisted = plan.downcast_ref::<StageExec>().map(StageExec::stage);
+    if matches!(persisted, Some(Stage::Persist(persist)) if persist.stream == name) {
+        // Twice in one place, it would wait for itself.
+        return Ok(Stream { plan, segments });
+    }
     let plan = Stage::Persist(Persist { stream: name.to_owned() }).over(vec![plan])?;
     Ok(Stream { plan, segments })
 }

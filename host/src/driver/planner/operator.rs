@@ -60,6 +60,9 @@ impl Planner<'_> {
             return Ok(self.nothing(name));
         };
         let spec = &typed.loaded.pipeline.operators[name];
+        if let Some(window) = typed.event_windows.get(name) {
+            return self.event_aggregate(name, spec, operator, window);
+        }
         let call = self.as_cut(call);
         let last = FinalAggregate {
             call: call.clone(),
@@ -87,9 +90,9 @@ impl Planner<'_> {
         Ok(Stream { plan, segments: partials.segments })
     }
 
-    async fn query(&self, name: &str, spec: &OperatorSpec, query: &Query, output: &Columns) -> Result<Stream> {
-        let mut inputs = HashMap::new();
-        for input in spec.inputs.iter().filter(|i| self.streams.contains_key(*i)) {
+    async fn query(&mut self, name: &str, spec: &OperatorSpec, query: &Query, output: &Columns) -> Result<Stream> {
+        let (mut inputs, typed) = (HashMap::new(), self.typed);
+        for input in spec.inputs.iter().filter(|i| typed.streams.contains_key(*i)) {
             let through = self.through_window(name, std::slice::from_ref(input))?;
             let rows = without_segment(in_order(through.plan)?)?;
             inputs.insert(input.clone(), Stage::Rechunk(Rechunk).over(vec![rows])?);
@@ -123,7 +126,7 @@ impl Planner<'_> {
     }
 
     /// The rows of the inputs as they are: a window, a sample, in other partitions.
-    fn rows(&self, name: &str, spec: &OperatorSpec) -> Result<Stream> {
+    fn rows(&mut self, name: &str, spec: &OperatorSpec) -> Result<Stream> {
         let input = self.input(name, spec)?;
         match spec.kind() {
             Some(OperatorKind::Sample(sample)) => {
@@ -143,12 +146,12 @@ impl Planner<'_> {
     }
 
     /// The rows that come in, all of them one after the other, through the operator's window if it has one.
-    fn input(&self, name: &str, spec: &OperatorSpec) -> Result<Stream> {
+    fn input(&mut self, name: &str, spec: &OperatorSpec) -> Result<Stream> {
         self.through_window(name, &spec.inputs)
     }
 
     /// A cut names the component that its batch runs, which may not be the one of now.
-    fn as_cut(&self, call: &ComponentCall) -> ComponentCall {
+    pub(super) fn as_cut(&self, call: &ComponentCall) -> ComponentCall {
         let mut call = call.clone();
         if let Some(running) = self.cut.operators.iter().find(|r| r.operator == call.operator) {
             call.component.clone_from(&running.component);

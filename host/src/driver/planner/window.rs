@@ -15,7 +15,11 @@ pub(in crate::driver) fn totals(operator: &str) -> String {
 
 impl Planner<'_> {
     /// Streams one after the other; where the operator has a window, the rows of the window of each.
-    pub(super) fn through_window(&self, operator: &str, inputs: &[String]) -> Result<Stream> {
+    pub(super) fn through_window(&mut self, operator: &str, inputs: &[String]) -> Result<Stream> {
+        let typed = self.typed;
+        if let Some(window) = typed.event_windows.get(operator) {
+            return self.held(operator, window, inputs);
+        }
         let Some(window) = self.typed.windows.window(operator) else { return self.union(inputs) };
         let mut parts = Vec::new();
         for input in inputs {

@@ -2,6 +2,7 @@
 //!
 //! `weir check` stops here; `weir run` goes on with what is made here; a swap is checked against it.
 
+mod event;
 mod operator;
 mod windows;
 
@@ -23,6 +24,8 @@ use crate::rows::{Columns, describe};
 use crate::source::Decoding;
 use crate::state::KeyedSpec;
 
+pub use event::{EventWindow, SourceTime};
+pub(super) use event::{held_rows, open_windows};
 pub use operator::TypedOperator;
 pub(super) use windows::partials;
 pub use windows::{BatchWindow, Windows};
@@ -34,6 +37,8 @@ pub struct TypedSource {
     pub decoding: Decoding,
     /// What becomes of records that cannot be read.
     pub on_reject: OnReject,
+    /// When they happened, if they say.
+    pub event_time: Option<SourceTime>,
 }
 
 /// A pipeline that can be planned.
@@ -51,6 +56,8 @@ pub struct Typed {
     pub streams: HashMap<String, SchemaRef>,
     /// How far each stream slides, and what of it is kept.
     pub windows: Windows,
+    /// The windows on event time, by operator.
+    pub event_windows: HashMap<String, EventWindow>,
 }
 
 impl Typed {
@@ -62,6 +69,7 @@ impl Typed {
             tables: IndexMap::new(),
             streams: HashMap::new(),
             windows: Windows::default(),
+            event_windows: HashMap::new(),
             loaded,
         };
         let reached: Vec<String> = typed.loaded.graph.streams().map(str::to_owned).collect();
@@ -70,8 +78,9 @@ impl Typed {
             if let Some(field) = decoding.schema().fields().iter().find(|f| f.name().starts_with("__")) {
                 bail!("source `{name}` has a column `{}`: names that begin with `__` are Weir's own", field.name());
             }
+            let event_time = spec.event_time().map(|e| SourceTime::of(name, e, &decoding.schema())).transpose()?;
             typed.streams.insert(name.clone(), decoding.schema());
-            typed.sources.insert(name.clone(), TypedSource { decoding, on_reject: on_reject(spec) });
+            typed.sources.insert(name.clone(), TypedSource { decoding, on_reject: on_reject(spec), event_time });
         }
         for (name, spec) in &typed.loaded.pipeline.tables {
             let spec = spec.clone();
@@ -81,6 +90,9 @@ impl Typed {
         let order: Vec<String> = typed.loaded.graph.operators().map(str::to_owned).collect();
         for name in order {
             let spec = &typed.loaded.pipeline.operators[&name];
+            if let Some(window) = typed.event_window(spec).with_context(|| format!("operator `{name}`"))? {
+                typed.event_windows.insert(name.clone(), window);
+            }
             let operator = typed.operator(&name, spec, operators).await?;
             let output = operator.output();
             Columns::of(&output).with_context(|| format!("operator `{name}`"))?;
@@ -96,15 +108,19 @@ impl Typed {
 
     async fn operator(&self, name: &str, spec: &OperatorSpec, operators: &Operators) -> Result<TypedOperator> {
         let at = || format!("operator `{name}`");
+        let window = self.event_windows.get(name);
         let Some(kind) = spec.kind() else { bail!("operator `{name}` is nothing: write transform, aggregate or sql") };
         if let OperatorKind::Sql(sql) = kind {
-            let streams = spec.inputs.iter().filter_map(|i| Some((i.clone(), self.streams.get(i)?.clone())));
+            let streams = spec.inputs.iter().filter_map(|i| Some((i.clone(), event::seen(self.streams.get(i)?, window))));
             let tables = self.tables.iter().map(|(name, table)| (name.clone(), table.schema().clone()));
             let query = Query::new(sql, &streams.chain(tables).collect::<Vec<_>>()).await.with_context(at)?;
             let schema = adopted_schema(query.schema()).map_err(anyhow::Error::msg).with_context(at)?;
             return Ok(TypedOperator::Sql { query: Box::new(query), output: Columns::of(&schema)? });
         }
-        let input = self.union(&spec.inputs).with_context(at)?;
+        let rows = self.union(&spec.inputs).with_context(at)?;
+        let seen = event::seen(&rows, window);
+        // An aggregate does not see the windows that it folds; they are part of its key.
+        let input = if matches!(kind, OperatorKind::Aggregate(_)) { rows } else { seen.clone() };
         let reference = match kind {
             OperatorKind::Transform(reference)
             | OperatorKind::Aggregate(reference)
@@ -133,7 +149,7 @@ impl Typed {
             let transform = operators.transform(&call)?;
             return Ok(TypedOperator::Transform { key, output: Columns::of(transform.output())?, call });
         }
-        let key_columns = input.project(&key)?;
+        let mut key_columns = input.project(&key)?;
         if let OperatorKind::State(_) = kind {
             let state = operators.state(&call, &key_columns)?;
             apart(name, &key_columns, state.output(), "answers with")?;
@@ -150,6 +166,11 @@ impl Typed {
             return Ok(TypedOperator::State { key, keyed, output: Columns::of(state.output())?, call });
         }
         let aggregate = operators.aggregate(&call)?;
+        let mut key = key;
+        if window.is_some() {
+            key.extend(input.fields().len()..seen.fields().len());
+            key_columns = seen.project(&key)?;
+        }
         apart(name, &key_columns, aggregate.output(), "answers with")?;
         Ok(TypedOperator::Aggregate {
             key,

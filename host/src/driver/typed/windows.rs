@@ -78,6 +78,11 @@ impl Windows {
     fn add(&mut self, name: &str, spec: &OperatorSpec, interval: u64) -> Result<()> {
         let mut inputs = spec.inputs.iter().filter_map(|input| Some((input, *self.slides.get(input)?)));
         let (first, slide) = inputs.next().map_or((name, interval), |(first, slide)| (first.as_str(), slide));
+        if spec.window.is_some_and(|window| window.time() == WindowTime::EventTime) {
+            // Windows close when rows come in, whenever that is.
+            self.slides.insert(name.to_owned(), interval);
+            return Ok(());
+        }
         if let Some((other, others)) = inputs.find(|(_, others)| *others != slide) {
             bail!(
                 "operator `{name}` reads `{first}`, which has rows every {}, and `{other}`, which has rows every {}: bring \

@@ -91,7 +91,7 @@ impl Place<'_> {
         if matches!(operator.kind(), Some(OperatorKind::Sample(_) | OperatorKind::Repartition(_))) {
             self.say("on", "on event time goes with components, queries, or alone", findings);
         }
-        for source in sources(pipeline, &operator.inputs) {
+        for source in pipeline.sources_of(&operator.inputs) {
             if pipeline.sources[source].event_time().is_none() {
                 let message = format!(
                     "[operators.{}.window] is on event time, but [sources.{source}] has none: say which column it is, as in \
@@ -108,18 +108,4 @@ impl Place<'_> {
         let path = if findings.has(&path) { &path[..] } else { &path[..3] };
         findings.at_key(path, format!("[operators.{}.window] {text}", self.name));
     }
-}
-
-/// The sources from which rows reach these streams, in file order.
-fn sources<'p>(pipeline: &'p Pipeline, streams: &[String]) -> Vec<&'p str> {
-    let mut reached = std::collections::HashSet::new();
-    let mut ahead: Vec<&str> = streams.iter().map(String::as_str).collect();
-    while let Some(stream) = ahead.pop() {
-        if reached.insert(stream.to_owned())
-            && let Some(operator) = pipeline.operators.get(stream)
-        {
-            ahead.extend(operator.inputs.iter().map(String::as_str));
-        }
-    }
-    pipeline.sources.keys().map(String::as_str).filter(|source| reached.contains(*source)).collect()
 }
