@@ -45,6 +45,9 @@ fn print(status: &Status) -> Result<()> {
     for (source, rate) in &status.rates {
         outln!("source {source}: at most {rate:.0} rows a second, by the rate controller")?;
     }
+    for (source, watermark) in &status.watermarks {
+        outln!("source {source}: watermark {watermark}")?;
+    }
     for (name, meter) in &status.meters {
         let running = status.operators.iter().find(|r| r.operator == *name);
         let what = running.map(|r| format!(" ({}, {})", r.component, r.digest.short())).unwrap_or_default();

@@ -6,6 +6,8 @@
 mod batch;
 mod clock;
 mod dead_letters;
+#[cfg(test)]
+mod event_tests;
 mod initial;
 mod log;
 mod planner;
@@ -205,6 +207,7 @@ impl Driver {
             rates: sources.rates(),
             states: Default::default(),
             kept: Default::default(),
+            watermarks: runner.rooms.state.watermarks.all(),
         };
         let status = Arc::new(RwLock::new(status));
         let (sender, requests) = mpsc::channel(16);
@@ -381,6 +384,7 @@ impl Driver {
             status.add(&stats, &done.meters);
             status.rates = rates;
             status.measure(&queued.typed, &self.runner.rooms.state);
+            status.watermarks = self.runner.rooms.state.watermarks.all();
         }
         (self.on_batch)(&stats);
         Ok(())

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::log::Running;
 use super::typed::{Typed, TypedOperator};
+use crate::event_time::Watermark;
 use crate::plan::OperatorMeter;
 use crate::state::Store;
 use crate::time::BatchTime;
@@ -53,6 +54,9 @@ pub struct Status {
     pub meters: BTreeMap<String, OperatorMeter>,
     /// Each source's rate limit in rows a second, where the rate controller has set one.
     pub rates: BTreeMap<String, f64>,
+    /// How far each source has come in event time, where windows wait for it.
+    #[serde(default)]
+    pub watermarks: BTreeMap<String, Watermark>,
     /// What each operator that keeps states has of them.
     #[serde(default)]
     pub states: BTreeMap<String, StateSize>,

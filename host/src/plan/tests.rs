@@ -15,8 +15,9 @@ use indexmap::IndexMap;
 use super::*;
 use crate::block::{Block, BlockData, BlockId, BlockStore};
 use crate::data_dir::DataDir;
+use crate::event_time::{EventWindows, Watermark};
 use crate::operator::{Components, Digest, Engine};
-use crate::pipeline::{Format, GeneratedColumn, OnReject, Touch};
+use crate::pipeline::{Format, GeneratedColumn, Late, OnReject, Touch};
 use crate::rows::{ColumnType, Columns};
 use crate::source::{Decoding, Recipe};
 use crate::table::TableStore;
@@ -133,6 +134,30 @@ fn every_stage_survives_being_written_down() {
         }),
         Stage::Sample(Sample { operator: "some".into(), fraction: 0.5, seed: 7 }),
         Stage::Deal(Deal { operator: "dealt".into(), partitions: 3 }),
+        Stage::EventTime(EventTime {
+            source: "lines".into(),
+            column: 1,
+            delay: 5000,
+            before: Watermark::behind(7000, 5000),
+            ended: true,
+            on_reject: OnReject::Skip,
+        }),
+        Stage::Assign(Assign {
+            operator: "counts".into(),
+            column: 0,
+            windows: EventWindows::Sliding { length: 10, slide: 5 },
+            watermark: Watermark::END,
+            late: Late::DeadLetter,
+            on_reject: None,
+        }),
+        Stage::EventFold(EventFold { call: call(), windows: "counts.windows".into(), sources: vec!["lines".into()] }),
+        Stage::SessionFold(SessionFold {
+            call: call(),
+            accumulator: columns(&[("count", ColumnType::Int64)]),
+            windows: "counts.windows".into(),
+            sources: vec!["lines".into()],
+        }),
+        Stage::Hold(Hold { rows: "w.rows".into(), sources: vec!["lines".into()], counts: Some("w".into()) }),
         Stage::Write(Write { sink: "out".into() }),
     ];
     for stage in stages {
