@@ -26,6 +26,9 @@ pub fn session_state(accumulator: &Schema) -> Schema {
     Schema::new(session(accumulator).fields().iter().cloned().chain([others]).collect::<Vec<_>>())
 }
 
+/// The state of a key, and the end of its first session.
+pub(super) type Packed = (Box<[u8]>, i64);
+
 /// Packs sessions.
 pub(super) struct Packing {
     session: RowBytes,
@@ -69,7 +72,7 @@ impl Packing {
         sessions: &RecordBatch,
         spans: &[(usize, Span)],
         keeps: impl Fn(&Span) -> bool,
-    ) -> Result<BTreeMap<usize, (Box<[u8]>, i64)>> {
+    ) -> Result<BTreeMap<usize, Packed>> {
         let (mut keys, mut firsts, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for (row, (key, span)) in (0_u32..).zip(spans).filter(|(_, (_, span))| keeps(span)) {
             if keys.last().is_some_and(|(last, _)| last == key) {

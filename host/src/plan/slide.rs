@@ -105,7 +105,7 @@ impl Worker {
         let Self { batch, runner, keyed, groups, keys, accumulators, changes, node, .. } = self;
         batch.meter(&node.call, &runner.into_meter());
         let now = batch.time.as_millis();
-        let mut delta: Vec<(u32, Vec<(Key, Option<Change>)>)> = groups.iter().map(|g| (*g, Vec::new())).collect();
+        let mut delta: Vec<(u32, crate::state::Changes)> = groups.iter().map(|g| (*g, Vec::new())).collect();
         for ((group, key), total) in changes {
             if let Ok(place) = delta.binary_search_by_key(&group, |(g, _)| *g) {
                 delta[place].1.push((key, total.map(|state| Change { state, last: now, timer: 0 })));

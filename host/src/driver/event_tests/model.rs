@@ -16,9 +16,12 @@ pub(super) enum Kind {
     Held(i64, i64),
 }
 
+/// The rows of each open window of a key, each with when it arrived.
+type Open = BTreeMap<(i64, i64, u8), Vec<(usize, Event)>>;
+
 /// What should come out: the lines of each batch, and how many rows were late.
 pub(super) fn expected(kind: Kind, delay: i64, batches: &[&[Event]]) -> (Vec<Vec<String>>, u64) {
-    let mut open: BTreeMap<(i64, i64, u8), Vec<(usize, Event)>> = BTreeMap::new();
+    let mut open = Open::new();
     let (mut watermark, mut late, mut out, mut arrived) = (0, 0, Vec::new(), 0);
     for (batch, rows) in batches.iter().enumerate() {
         for &row in *rows {
@@ -54,7 +57,7 @@ pub(super) fn expected(kind: Kind, delay: i64, batches: &[&[Event]]) -> (Vec<Vec
 }
 
 /// Makes one session of two that overlap, if there are any.
-fn join(open: &mut BTreeMap<(i64, i64, u8), Vec<(usize, Event)>>) -> bool {
+fn join(open: &mut Open) -> bool {
     let all: Vec<_> = open.keys().copied().collect();
     for a in &all {
         for b in all.iter().filter(|b| *b != a && b.2 == a.2) {
