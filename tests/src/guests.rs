@@ -11,8 +11,22 @@ use crate::folder::weir;
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Packages of this workspace that are components.
-const PACKAGES: [&str; 11] =
-    ["count", "evil", "evil-aggregate", "float-sum", "grep", "hashtags", "picky", "stamp-a", "stamp-b", "sum", "words"];
+const PACKAGES: [&str; 14] = [
+    "count",
+    "evil",
+    "evil-aggregate",
+    "evil-state",
+    "float-sum",
+    "grep",
+    "hashtags",
+    "mood",
+    "picky",
+    "stamp-a",
+    "stamp-b",
+    "sum",
+    "tally",
+    "words",
+];
 
 static BUILT: LazyLock<PathBuf> = LazyLock::new(|| match env::var_os("WEIR_GUESTS") {
     Some(folder) => folder.into(),
@@ -30,6 +44,40 @@ pub fn workspace() -> &'static Path {
 /// The file of a component, as the compiler left it.
 pub fn wasm(package: &str) -> PathBuf {
     BUILT.join(format!("{}.wasm", package.replace('-', "_")))
+}
+
+/// The custom sections in which a component's module says what it imports and exports: put behind another module, they
+/// make it a component of the same world.
+pub fn types_of(package: &str) -> Vec<u8> {
+    let module = fs::read(wasm(package)).expect("it was built");
+    let mut types = Vec::new();
+    // After magic number and version come the sections: an id, a length, and so many bytes.
+    let mut at = 8;
+    while at < module.len() {
+        let start = at;
+        let (length, first) = leb128(&module, start + 1);
+        at = first + length;
+        let (name_length, name) = leb128(&module, first);
+        if module[start] == 0 && module[name..name + name_length].starts_with(b"component-type") {
+            types.extend_from_slice(&module[start..at]);
+        }
+    }
+    assert!(!types.is_empty(), "{package} does not say what it exports");
+    types
+}
+
+/// A number of seven bits a byte, the lowest first; and where what follows it begins.
+fn leb128(bytes: &[u8], mut at: usize) -> (usize, usize) {
+    let (mut number, mut shift) = (0, 0);
+    loop {
+        let byte = bytes[at];
+        number |= usize::from(byte & 0x7F) << shift;
+        shift += 7;
+        at += 1;
+        if byte & 0x80 == 0 {
+            return (number, at);
+        }
+    }
 }
 
 /// The folder into which cargo puts what it builds, told from where it put this executable.

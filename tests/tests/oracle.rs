@@ -25,7 +25,8 @@ fn run(pipeline: &Pipeline, cut: Cut) -> Result<Made, TestCaseError> {
     let folder = Folder::new();
     pipeline.files().iter().for_each(|(name, contents)| folder.write(name, contents));
     folder.write("p.toml", pipeline.to_toml(cut));
-    let finished = folder.weir(&["run", "--once", "--threads", &cut.threads.to_string(), "p.toml"]);
+    let (start, threads) = (pipeline.start_argument(), cut.threads.to_string());
+    let finished = folder.weir(&["run", "--once", "--start", &start, "--threads", &threads, "p.toml"]);
     prop_assert!(finished.status.success(), "with {cut:?} the host says:\n{}", finished.stderr);
     let letters = folder.tree("data/pipelines/p/dead-letters");
     Ok(Made { output: folder.tree("out"), folder, letters })

@@ -294,9 +294,8 @@ impl Driver {
         let batch = self.next;
         self.next = batch.next(self.interval);
         let tables = self.tables.clone();
-        let cut = move |sources: &mut Sources| {
-            anyhow::Ok((tables.cut(batch)?, sources.cut(batch)?, sources.exhausted()))
-        };
+        let cut =
+            move |sources: &mut Sources| anyhow::Ok((tables.cut(batch)?, sources.cut(batch)?, sources.exhausted()));
         let (tables, sources, ended) = self.with_sources(cut).await??;
         self.count_refused()?;
         let cut = Cut { batch, sources, ended, operators: self.typed.running(), tables };

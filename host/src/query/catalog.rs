@@ -107,9 +107,10 @@ impl Catalog {
             let columns = Columns::of(&StreamTable::columns(&stream.columns)).ok()?;
             Some(Entry::Stream { name: name.clone(), columns, batches: stream.kept.then_some(there) })
         });
-        let tables = self.tables.iter().filter_map(|(name, schema)| {
-            Some(Entry::Table { name: name.clone(), columns: Columns::of(schema).ok()? })
-        });
+        let tables = self
+            .tables
+            .iter()
+            .filter_map(|(name, schema)| Some(Entry::Table { name: name.clone(), columns: Columns::of(schema).ok()? }));
         let states = self.states.iter().filter_map(|name| {
             let keyed = snapshot.keyed.get(name)?;
             let columns = Columns::of(&StateTable::columns(keyed.spec())).ok()?;

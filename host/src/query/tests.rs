@@ -98,12 +98,14 @@ fn filled() -> Reader {
         deltas: vec![states(NOW, &[(Some("ann"), 0.0, 1), (Some("bob"), 1.5, 2)])],
         kept: vec![kept("clicks", clicks(&["ann", "bob"], &[1, 2]))],
         tables: [("users".to_owned(), Arc::new(users([29, 39])))].into(),
+        ..Staged::default()
     };
     reader.store.commit(BatchTime::from_millis(NOW), first);
     let second = Staged {
         deltas: vec![states(NOW + 1000, &[(None, f64::NAN, 3)])],
         kept: vec![kept("clicks", clicks(&["ann"], &[3]))],
         tables: [("users".to_owned(), Arc::new(users([30, 40])))].into(),
+        ..Staged::default()
     };
     reader.store.commit(BatchTime::from_millis(NOW + 1000), second);
     reader
@@ -304,11 +306,8 @@ async fn a_query_sees_one_commit_while_others_are_made() {
         for n in 10..200 {
             let past =
                 Kept { forget: Some(BatchTime::from_millis(NOW + 1000)), ..kept("clicks", clicks(&["ann"], &[n])) };
-            let staged = Staged {
-                deltas: vec![states(NOW, &[(Some("ann"), 0.0, n)])],
-                kept: vec![past],
-                ..Staged::default()
-            };
+            let staged =
+                Staged { deltas: vec![states(NOW, &[(Some("ann"), 0.0, n)])], kept: vec![past], ..Staged::default() };
             committing.store.commit(BatchTime::from_millis(NOW + 2000), staged);
         }
     });

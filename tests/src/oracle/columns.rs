@@ -10,6 +10,8 @@ pub enum Kind {
     Utf8,
     /// A 64-bit integer.
     Int64,
+    /// A double.
+    Float64,
     /// True or false.
     Boolean,
 }
@@ -20,6 +22,7 @@ impl Kind {
         match self {
             Self::Utf8 => "utf8",
             Self::Int64 => "int64",
+            Self::Float64 => "float64",
             Self::Boolean => "boolean",
         }
     }
@@ -40,6 +43,16 @@ impl Column {
     /// A column.
     pub fn new(name: &str, kind: Kind, nullable: bool) -> Self {
         Self { name: name.to_owned(), kind, nullable }
+    }
+
+    /// The same under another name.
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
+    /// The same, which may also be null.
+    pub fn or_null(self, nullable: bool) -> Self {
+        Self { nullable: self.nullable || nullable, ..self }
     }
 }
 
@@ -65,17 +78,31 @@ pub fn of_operator(operator: &Operator, inputs: &[&[Column]]) -> Option<Vec<Colu
     if key.len() != operator.key.len() {
         return None;
     }
-    // The key's columns come in the order in which the operator names them.
-    let key = || operator.key.iter().filter_map(|name| key.iter().find(|column| column.name == *name).cloned());
-    let folded = |name: &str| key().chain([Column::new(name, Kind::Int64, false)]).collect();
+    // The key's columns come in the order in which the operator names them, and the operator's own after them.
+    let with_key = |own: Vec<Column>| {
+        let clash = own.iter().any(|column| operator.key.contains(&column.name));
+        let key = operator.key.iter().filter_map(|name| key.iter().find(|column| column.name == *name).cloned());
+        (!clash).then(|| key.chain(own).collect())
+    };
+    let number = |name: &str| Column::new(name, Kind::Int64, false);
     match &operator.what {
         What::Words => has("line", Kind::Utf8).then(|| vec![Column::new("word", Kind::Utf8, false)]),
         What::Hashtags => has("text", Kind::Utf8).then(|| vec![Column::new("tag", Kind::Utf8, false)]),
         What::Grep(_) | What::Picky => has("line", Kind::Utf8).then(|| first.to_vec()),
-        What::Count => (!operator.key.iter().any(|name| name == "count")).then(|| folded("count")),
-        What::Sum => {
-            (has("value", Kind::Int64) && !operator.key.iter().any(|name| name == "sum")).then(|| folded("sum"))
+        What::Count => with_key(vec![number("count")]),
+        What::Sum if has("value", Kind::Int64) => with_key(vec![number("sum")]),
+        What::FloatSum if has("value", Kind::Float64) => with_key(vec![Column::new("sum", Kind::Float64, false)]),
+        What::Tally(_) if has("value", Kind::Int64) && !operator.key.is_empty() => {
+            let cause = Column::new("cause", Kind::Utf8, false);
+            with_key(vec![cause, number("seen"), number("count"), number("total")])
         }
-        What::Query(_) => None,
+        What::Sample(_) | What::Repartition(_) | What::Window => Some(first.to_vec()),
+        // A snapshot's columns are not its input's: see `of_snapshot`.
+        What::Sum | What::FloatSum | What::Tally(_) | What::Snapshot(_) | What::Query(_) => None,
     }
+}
+
+/// The columns of a snapshot of a tally with these output columns.
+pub fn of_snapshot(tally: &[Column]) -> Vec<Column> {
+    tally.iter().filter(|column| column.name != "cause" && column.name != "seen").cloned().collect()
 }

@@ -1,27 +1,36 @@
 //! The oracle: a second, naive implementation of pipelines, on one thread and over plain rows, that shares no code with
 //! the host. Whatever the host makes of a pipeline and its input must be what the oracle makes of them.
 //!
-//! - [`pipeline`]: the pipelines that it knows, and how they are written as a pipeline file.
+//! - [`pipeline`]: the pipelines that it knows; [`written`]: how they are written as a pipeline file.
 //! - [`columns`]: which columns each stream has, to make pipelines that fit together.
 //! - [`source`]: bytes to rows, and which of them belong to which batch.
-//! - [`operator`], [`query`]: rows to rows.
+//! - [`history`]: all batches so far, and what an operator sees of them.
+//! - [`operator`], [`aggregate`], [`tally`], [`query`], [`join`]: rows to rows.
 //! - [`generate`]: pipelines and input of every kind, for property tests.
+//!
+//! It keeps no state: what a batch comes to is found out from all batches before it, each time anew.
 //!
 //! Where the order of rows follows from the pipeline alone, the oracle says so, and it must be kept. After a shuffle by key
 //! the host's order is the same in every run, but an implementation's choice: only what there is can be compared.
 
+pub mod aggregate;
 pub mod columns;
 pub mod generate;
+pub mod history;
+pub mod join;
 pub mod operator;
 pub mod pipeline;
 pub mod query;
 pub mod source;
+pub mod tally;
+pub mod written;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::output::Row;
+use history::{Batch, History};
 use pipeline::Pipeline;
 
 /// The rows of a stream in one batch.
@@ -57,22 +66,25 @@ pub struct Outcome {
 pub fn interpret(pipeline: &Pipeline) -> Outcome {
     let sources: Vec<_> = pipeline.sources.iter().map(|source| source::batches(source, pipeline.interval)).collect();
     let batches = sources.iter().map(Vec::len).max().unwrap_or(0);
+    // Batches end at multiples of the interval.
+    let before = pipeline.start * 1000 / pipeline.interval;
+    let mut history = History { pipeline, batches: Vec::new() };
     let mut outcome = Outcome::default();
     for batch in 0..batches {
-        let time = pipeline.interval * (batch as u64 + 1);
+        let time = pipeline.interval * (before + batch as u64 + 1);
         let mut letters = Vec::new();
-        let mut streams: BTreeMap<&str, Stream> = BTreeMap::new();
+        let mut streams: BTreeMap<String, Stream> = BTreeMap::new();
         for (source, batches) in pipeline.sources.iter().zip(&sources) {
             let records = batches.get(batch).map_or(&[][..], |records| records);
-            streams.insert(&source.name, source::rows(source, records, &mut letters));
+            streams.insert(source.name.clone(), source::rows(source, records, &mut letters));
         }
+        history.batches.push(Batch { time, streams });
         for operator in &pipeline.operators {
-            let inputs: Vec<&Stream> = operator.inputs.iter().map(|input| &streams[input.as_str()]).collect();
-            let output = operator::run(operator, &inputs, &mut letters);
-            streams.insert(&operator.name, output);
+            let rows = operator::run(&history, operator, time, &mut letters);
+            history.add(&operator.name, rows);
         }
         for sink in &pipeline.sinks {
-            let rows = operator::union(sink.inputs.iter().map(|input| &streams[input.as_str()]));
+            let rows = operator::union(sink.inputs.iter().map(|input| history.rows(input, time)));
             if !rows.rows.is_empty() {
                 outcome.sinks.entry(sink.name.clone()).or_default().insert(time, rows);
             }

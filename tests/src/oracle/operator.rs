@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use super::history::History;
 use super::pipeline::{Operator, Policy, What};
-use super::{Letter, Stream};
+use super::tally;
+use super::{Letter, Stream, aggregate};
 use crate::output::Row;
 
 /// Streams put one after the other.
@@ -17,15 +19,40 @@ pub fn union<'a>(streams: impl Iterator<Item = &'a Stream>) -> Stream {
 }
 
 /// One batch of an operator.
-pub fn run(operator: &Operator, inputs: &[&Stream], letters: &mut Vec<Letter>) -> Stream {
-    if let What::Query(query) = &operator.what {
-        return query.run(inputs);
+pub fn run(history: &History, operator: &Operator, time: u64, letters: &mut Vec<Letter>) -> Stream {
+    if operator.what.is("aggregate") {
+        return aggregate::run(history, operator, time, letters);
     }
-    let input = union(inputs.iter().copied());
-    let ordered = input.ordered && operator.key.is_empty();
-    if let What::Count | What::Sum = operator.what {
-        return Stream { rows: fold(operator, &input.rows), ordered: operator.key.is_empty() };
+    if !history.due(operator, time) {
+        return Stream { rows: Vec::new(), ordered: true };
     }
+    match &operator.what {
+        What::Query(query) => query.run(&history.inputs(operator, time)),
+        What::Tally(tally) => {
+            let told = tally::replay(history, operator, tally, time);
+            letters.extend(told.letters);
+            Stream { rows: told.rows, ordered: false }
+        }
+        What::Snapshot(every) => snapshot(history, operator, *every, time),
+        What::Sample(false) => Stream { rows: Vec::new(), ordered: true },
+        What::Sample(true) | What::Repartition(_) | What::Window => union(history.inputs(operator, time).iter()),
+        _ => transforms(history, operator, time, letters),
+    }
+}
+
+fn snapshot(history: &History, operator: &Operator, every: u64, time: u64) -> Stream {
+    let of = history.pipeline.operator(&operator.inputs[0]);
+    let rows = match of.map(|of| (of, &of.what)) {
+        Some((of, What::Tally(tally))) if time.is_multiple_of(every * history.pipeline.interval) => {
+            tally::replay(history, of, tally, time).known.iter().map(tally::Known::row).collect()
+        }
+        _ => Vec::new(),
+    };
+    Stream { rows, ordered: false }
+}
+
+fn transforms(history: &History, operator: &Operator, time: u64, letters: &mut Vec<Letter>) -> Stream {
+    let input = union(history.inputs(operator, time).iter());
     let mut rows = Vec::new();
     for row in input.rows {
         match transform(&operator.what, &row) {
@@ -34,7 +61,7 @@ pub fn run(operator: &Operator, inputs: &[&Stream], letters: &mut Vec<Letter>) -
             Err(reason) => letters.push(Letter { operator: operator.name.clone(), row: Value::Object(row), reason }),
         }
     }
-    Stream { rows, ordered }
+    Stream { rows, ordered: input.ordered && operator.key.is_empty() }
 }
 
 /// The output rows of a row, or why there are none.
@@ -63,7 +90,7 @@ fn transform(what: &What, row: &Row) -> Result<Vec<Row>, String> {
             }
             Ok(vec![row.clone()])
         }
-        What::Count | What::Sum | What::Query(_) => unreachable!("not a transform"),
+        _ => unreachable!("not a transform"),
     }
 }
 
@@ -81,25 +108,4 @@ fn hashtags(text: &str) -> Vec<&str> {
         }
     }
     tags
-}
-
-/// One row for each key, in order of first occurrence.
-fn fold(operator: &Operator, rows: &[Row]) -> Vec<Row> {
-    let mut keys: Vec<Row> = Vec::new();
-    let mut totals: Vec<i64> = Vec::new();
-    for row in rows {
-        let key: Row = operator.key.iter().map(|column| (column.clone(), row[column].clone())).collect();
-        let at = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
-            keys.push(key);
-            totals.push(0);
-            totals.len() - 1
-        });
-        totals[at] = totals[at].wrapping_add(match operator.what {
-            What::Count => 1,
-            _ => row["value"].as_i64().unwrap_or(0),
-        });
-    }
-    let name = if operator.what == What::Count { "count" } else { "sum" };
-    let answer = |(key, total): (Row, i64)| key.into_iter().chain([(name.to_owned(), total.into())]).collect();
-    keys.into_iter().zip(totals).map(answer).collect()
 }

@@ -1,16 +1,17 @@
-//! The pipelines that the oracle knows, and how they are written as a pipeline file.
+//! The pipelines that the oracle knows.
 
 use std::fmt;
 
-use serde_json::{Map, Value, json};
-
-use super::query::{KNOWN, Query};
+use super::query::Query;
+use super::tally::Tally;
 
 /// A pipeline. Operators are in an order in which they can run.
 #[derive(Clone)]
 pub struct Pipeline {
     /// The batch interval in milliseconds.
     pub interval: u64,
+    /// When the first batch begins, in seconds since the epoch.
+    pub start: u64,
     /// When a block is sealed, in bytes.
     pub block_size: u64,
     /// Where rows come from.
@@ -72,14 +73,29 @@ pub struct Operator {
     pub name: String,
     /// Whose rows come in.
     pub inputs: Vec<String>,
-    /// The columns by which rows are shuffled or folded.
+    /// Lets each input in through a window.
+    pub window: Option<Window>,
+    /// The columns by which rows are shuffled or folded, or whose values have a state.
     pub key: Vec<String>,
     /// How many partitions the rows have after the shuffle.
     pub partitions: Option<usize>,
+    /// Whether a transform is called with whole partitions.
+    pub whole_partition: bool,
     /// What becomes of rows that it cannot take.
     pub policy: Policy,
     /// What it is.
     pub what: What,
+}
+
+/// A window on batch time, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// How long it is.
+    pub length: u64,
+    /// How far it moves at a time; none: as far as its input does.
+    pub slide: Option<u64>,
+    /// How long before the batch it ends.
+    pub ago: u64,
 }
 
 /// The operators that the oracle has an implementation of.
@@ -97,8 +113,20 @@ pub enum What {
     Count,
     /// The plugin `sum`.
     Sum,
+    /// The test guest `float-sum`, which cannot take out of a sum what it put in.
+    FloatSum,
+    /// The test guest `tally`.
+    Tally(Tally),
+    /// All keys of a tally, in every so many batches.
+    Snapshot(u64),
     /// SQL.
     Query(Query),
+    /// A sample of all rows, or of none: which rows are in another is not the oracle's business.
+    Sample(bool),
+    /// So many partitions.
+    Repartition(usize),
+    /// Nothing but a window.
+    Window,
 }
 
 /// A files sink, which writes JSON.
@@ -111,34 +139,47 @@ pub struct Sink {
 }
 
 impl Pipeline {
-    /// The pipeline file, for work that is cut in one way.
-    pub fn to_toml(&self, cut: Cut) -> String {
-        let sources: Map<_, _> = self.sources.iter().map(|source| (source.name.clone(), source.to_json())).collect();
-        let operators: Map<_, _> = self.operators.iter().map(|o| (o.name.clone(), o.to_json())).collect();
-        let sinks: Map<_, _> = self.sinks.iter().map(|sink| (sink.name.clone(), sink.to_json())).collect();
-        let schema = json!({"word": "utf8", "value": "int64"});
-        let file = json!({
-            "name": "p",
-            "batch": {
-                "interval": format!("{}ms", self.interval),
-                "block_size": format!("{} B", self.block_size),
-                "partitions": cut.partitions,
-                "chunk_rows": cut.chunk_rows,
-            },
-            "sources": sources,
-            "tables": {"known": {"path": "known.jsonl", "format": "json", "schema": schema}},
-            "operators": operators,
-            "sinks": sinks,
-        });
-        toml::to_string(&file).expect("a pipeline without nulls can be written as TOML")
+    /// The operator of this name.
+    pub fn operator(&self, name: &str) -> Option<&Operator> {
+        self.operators.iter().find(|operator| operator.name == name)
+    }
+}
+
+impl Operator {
+    /// An operator without a name and without any of the settings that can be left out.
+    pub fn new(what: What, inputs: Vec<String>) -> Self {
+        Self {
+            name: String::new(),
+            inputs,
+            window: None,
+            key: Vec::new(),
+            partitions: None,
+            whole_partition: false,
+            policy: Policy::Skip,
+            what,
+        }
+    }
+}
+
+impl What {
+    /// The kind of component that it is, and which.
+    pub fn component(&self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Self::Words => ("transform", "words@0.1.0"),
+            Self::Hashtags => ("transform", "hashtags@0.1.0"),
+            Self::Grep(_) => ("transform", "grep@0.1.0"),
+            Self::Picky => ("transform", "picky@0.1.0"),
+            Self::Count => ("aggregate", "count@0.1.0"),
+            Self::Sum => ("aggregate", "sum@0.1.0"),
+            Self::FloatSum => ("aggregate", "float-sum@0.1.0"),
+            Self::Tally(_) => ("state", "tally@0.1.0"),
+            _ => return None,
+        })
     }
 
-    /// The files that the pipeline reads, by name.
-    pub fn files(&self) -> Vec<(String, String)> {
-        let known: String =
-            KNOWN.iter().map(|(word, value)| format!("{}\n", json!({"word": word, "value": value}))).collect();
-        let sources = self.sources.iter().map(|source| (source.path(), source.file.clone()));
-        sources.chain([("known.jsonl".to_owned(), known)]).collect()
+    /// Whether it is a component of this kind.
+    pub fn is(&self, kind: &str) -> bool {
+        self.component().is_some_and(|(of, _)| of == kind)
     }
 }
 
@@ -146,68 +187,7 @@ impl Pipeline {
 impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n{}", self.to_toml(Cut { partitions: 1, threads: 1, chunk_rows: 8192 }))?;
+        writeln!(f, "-- it starts at {} s", self.start)?;
         self.files().iter().try_for_each(|(name, contents)| writeln!(f, "-- {name}: {contents:?}"))
-    }
-}
-
-impl Policy {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Skip => "skip",
-            Self::DeadLetter => "dead-letter",
-        }
-    }
-}
-
-impl Source {
-    fn path(&self) -> String {
-        format!("{}.input", self.name)
-    }
-
-    fn to_json(&self) -> Value {
-        let mut spec = json!({"type": "file", "path": self.path(), "on_reject": self.policy.name()});
-        if let Some(rate) = self.rate {
-            spec["rate"] = format!("{rate}/s").into();
-        }
-        if self.format == Format::Json {
-            spec["format"] = "json".into();
-            let columns = super::source::JSON_COLUMNS.iter().map(|(name, kind)| (name.to_string(), kind.name().into()));
-            spec["schema"] = Value::Object(columns.collect());
-        }
-        spec
-    }
-}
-
-impl Operator {
-    fn to_json(&self) -> Value {
-        let mut spec = json!({"inputs": self.inputs});
-        let (kind, component) = match &self.what {
-            What::Words => ("transform", "words@0.1.0"),
-            What::Hashtags => ("transform", "hashtags@0.1.0"),
-            What::Grep(_) => ("transform", "grep@0.1.0"),
-            What::Picky => ("transform", "picky@0.1.0"),
-            What::Count => ("aggregate", "count@0.1.0"),
-            What::Sum => ("aggregate", "sum@0.1.0"),
-            What::Query(query) => {
-                spec["sql"] = query.sql(&self.inputs).into();
-                return spec;
-            }
-        };
-        spec[kind] = component.into();
-        spec["on_reject"] = self.policy.name().into();
-        spec["key"] = self.key.clone().into();
-        if let What::Grep(pattern) = &self.what {
-            spec["config"] = json!({ "pattern": pattern });
-        }
-        if let Some(partitions) = self.partitions {
-            spec["partitions"] = partitions.into();
-        }
-        spec
-    }
-}
-
-impl Sink {
-    fn to_json(&self) -> Value {
-        json!({"type": "files", "path": format!("out/{}", self.name), "inputs": self.inputs})
     }
 }

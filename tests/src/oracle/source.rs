@@ -11,21 +11,30 @@ use crate::output::Row;
 pub const JSON_COLUMNS: [(&str, Kind); 5] =
     [("user", Kind::Utf8), ("text", Kind::Utf8), ("line", Kind::Utf8), ("value", Kind::Int64), ("flag", Kind::Boolean)];
 
-/// The records of each batch, up to the one with the last.
+/// The records of each batch, up to the one in which the file comes to its end.
 pub fn batches(source: &Source, interval: u64) -> Vec<Vec<&str>> {
     let records = records(source);
     let Some(rate) = source.rate else { return vec![records] };
     let mut batches = Vec::new();
     let mut given = 0;
-    while given < records.len() {
+    loop {
         // Due at the end of batch n are the first n · interval · rate rows.
         let batch = batches.len() as u64 + 1;
         let due = usize::try_from(batch * interval * rate / 1000).expect("a test's rows can be counted");
-        let due = due.min(records.len());
-        batches.push(records[given..due].to_vec());
-        given = due;
+        let end = due.min(records.len());
+        batches.push(records[given..end].to_vec());
+        given = end;
+        // Blank lines after the last record are looked at when another record is wanted.
+        if due > records.len() || (due == records.len() && !ends_in_blank(source)) {
+            return batches;
+        }
     }
-    batches
+}
+
+fn ends_in_blank(source: &Source) -> bool {
+    let lines = source.file.strip_suffix('\n').unwrap_or(&source.file);
+    let last = lines.rsplit('\n').next().unwrap_or_default();
+    source.format == Format::Json && !source.file.is_empty() && last.trim_ascii().is_empty()
 }
 
 /// What the file's newlines set apart.

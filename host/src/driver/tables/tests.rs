@@ -206,7 +206,8 @@ async fn a_restart_keeps_what_the_batches_before_it_read() {
     let old = bench.cut(1);
     write(&bench.file, "n\n2\n", 2);
     let tables = vec![("t".to_owned(), old)];
-    let cut = Record::Cut(crate::driver::Cut { batch: at(1), sources: vec![], operators: vec![], tables });
+    let cut =
+        Record::Cut(crate::driver::Cut { batch: at(1), sources: vec![], ended: vec![], operators: vec![], tables });
     open(&bench.file, "once", Mode::Live, 0, &bench.store, &[cut]).unwrap();
     assert_eq!(bench.kept(), 2);
     // A log that does not name it is not of a batch that needs it.

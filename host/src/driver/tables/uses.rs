@@ -134,7 +134,13 @@ mod tests {
     fn a_restart_knows_what_the_log_knows() {
         let cut = |second, name| {
             let tables = vec![("users".to_owned(), version(name))];
-            Record::Cut(crate::driver::log::Cut { batch: at(second), sources: vec![], operators: vec![], tables })
+            Record::Cut(crate::driver::log::Cut {
+                batch: at(second),
+                sources: vec![],
+                ended: vec![],
+                operators: vec![],
+                tables,
+            })
         };
         let committed = Record::Committed { batch: at(1), rows_in: 0, rows_out: vec![] };
         let uses = Uses::of(&[cut(1, "old"), committed, cut(2, "new")]);

@@ -111,7 +111,8 @@ impl Typed {
         let window = self.event_windows.get(name);
         let Some(kind) = spec.kind() else { bail!("operator `{name}` is nothing: write transform, aggregate or sql") };
         if let OperatorKind::Sql(sql) = kind {
-            let streams = spec.inputs.iter().filter_map(|i| Some((i.clone(), event::seen(self.streams.get(i)?, window))));
+            let streams =
+                spec.inputs.iter().filter_map(|i| Some((i.clone(), event::seen(self.streams.get(i)?, window))));
             let tables = self.tables.iter().map(|(name, table)| (name.clone(), table.schema().clone()));
             let query = Query::new(sql, &streams.chain(tables).collect::<Vec<_>>()).await.with_context(at)?;
             let schema = adopted_schema(query.schema()).map_err(anyhow::Error::msg).with_context(at)?;
