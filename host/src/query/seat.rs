@@ -28,11 +28,12 @@ impl Seats {
         let seat = self.free.clone().try_acquire_owned().map_err(|_| ReadError::Busy)?;
         let (mut answer, wait) = oneshot::channel();
         let thread = move || {
-            let _taken = seat;
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else { return };
             let done = runtime.block_on(async {
                 tokio::select! { done = work => Some(done), () = answer.closed() => None }
             });
+            // Before the answer: who has it may ask again.
+            drop(seat);
             if let Some(done) = done {
                 // Nobody waits any more: nobody misses it.
                 let _ = answer.send(done);

@@ -128,7 +128,7 @@ async fn ask(reader: &Reader, query: &str) -> Vec<Value> {
 }
 
 async fn refused(reader: &Reader, query: &str) -> String {
-    reader.sql(question(query)).await.expect_err(query).to_string()
+    reader.sql(question(query)).await.map(|answer| answer.rows).expect_err(query).to_string()
 }
 
 #[tokio::test]
@@ -217,12 +217,11 @@ async fn an_answer_has_its_limit_and_says_that_there_was_more() {
 #[tokio::test]
 async fn a_query_has_its_time_and_its_memory() {
     let reader = reader("1 MiB");
-    let endless =
-        "select count(*) from generate_series(1, 1000000) a, generate_series(1, 1000000) b where a.value < b.value";
+    let endless = "select sum(value % 7) from generate_series(1, 1000000000000)";
     let timeout = Period(Duration::from_millis(20));
     let late = reader.sql(Question { timeout, ..question(endless) }).await;
-    assert!(matches!(late, Err(ReadError::TookTooLong(_)) | Err(ReadError::Refused(_))), "{late:?}");
-    let large = "select distinct value from generate_series(1, 1000000)";
+    assert!(matches!(late, Err(ReadError::TookTooLong(_))), "{:?}", late.map(|answer| answer.rows));
+    let large = "select value % 500000 as v, count(*) as n from generate_series(1, 1000000) group by 1 order by 2, 1";
     let error = refused(&reader, large).await;
     assert!(error.starts_with("the query needs more memory than queries may use, 1 MiB"), "{error}");
     assert_eq!(reader.runtime.memory_pool.reserved(), 0);
