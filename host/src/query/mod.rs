@@ -14,6 +14,7 @@
 
 mod answer;
 mod catalog;
+mod deadline;
 mod key;
 mod scan;
 mod seat;
@@ -25,7 +26,7 @@ mod stream_table;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -112,10 +113,16 @@ impl Reader {
     pub async fn sql(&self, question: Question) -> Result<Answer, ReadError> {
         let (store, catalog) = (self.store.clone(), self.catalog.clone());
         let (runtime, memory, timeout) = (self.runtime.clone(), self.memory, question.timeout);
+        let until = Instant::now().checked_add(timeout.0);
         let work = async move {
-            let asked = sql::ask(&question, &catalog, store.snapshot(), runtime, memory);
-            let late = ReadError::TookTooLong(timeout);
-            tokio::time::timeout(timeout.0, asked).await.unwrap_or(Err(late))
+            let asked = sql::ask(&question, &catalog, store.snapshot(), runtime, memory, until);
+            match tokio::time::timeout(timeout.0, asked).await {
+                Ok(Err(_)) | Err(_) if until.is_some_and(|until| Instant::now() >= until) => {
+                    Err(ReadError::TookTooLong(timeout))
+                }
+                Ok(answer) => answer,
+                Err(_) => Err(ReadError::TookTooLong(timeout)),
+            }
         };
         let answer = self.seats.run(work)?;
         let longest = timeout.0.saturating_add(GRACE);

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use arrow::array::Array;
@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::ReadError;
 use super::answer::{Answer, AnswerFormat, text};
 use super::catalog::Catalog;
+use super::deadline::end_at;
 use crate::driver::readable;
 use crate::plan::QUERY_ROWS;
 use crate::state::Snapshot;
@@ -77,10 +78,11 @@ pub(super) async fn ask(
     snapshot: Snapshot,
     runtime: Arc<RuntimeEnv>,
     memory: Size,
+    until: Option<Instant>,
 ) -> Result<Answer, ReadError> {
     let as_of = snapshot.batch;
     let reservation = MemoryConsumer::new("the answer").register(&runtime.memory_pool);
-    let answered = answer(question, catalog, snapshot, runtime, reservation).await;
+    let answered = answer(question, catalog, snapshot, runtime, reservation, until).await;
     let (rows, more, text) = answered.map_err(|error| ReadError::Refused(told(&error, memory)))?;
     Ok(Answer { as_of, rows, more, text })
 }
@@ -122,8 +124,13 @@ async fn answer(
     snapshot: Snapshot,
     runtime: Arc<RuntimeEnv>,
     reservation: MemoryReservation,
+    until: Option<Instant>,
 ) -> Result<(usize, bool, Vec<u8>)> {
     let (physical, context) = planned(question, catalog, snapshot, runtime).await?;
+    let physical = match until {
+        Some(until) => end_at(physical, until)?,
+        None => physical,
+    };
     let limit = question.limit.get();
     let schema = physical.schema();
     let mut stream = execute_stream(physical, context)?;

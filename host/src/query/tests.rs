@@ -221,6 +221,20 @@ async fn a_query_has_its_time_and_its_memory() {
     let timeout = Period(Duration::from_millis(20));
     let late = reader.sql(Question { timeout, ..question(endless) }).await;
     assert!(matches!(late, Err(ReadError::TookTooLong(_))), "{:?}", late.map(|answer| answer.rows));
+    let reader = Reader { runtime: sql::runtime("64 MiB".parse().unwrap()).unwrap(), ..reader };
+    // More than may run at once: each ends in its time, and leaves its seat.
+    let both = "generate_series(1, 100000) a, generate_series(1, 100000) b";
+    for endless in [
+        format!("select sum(a.value + b.value) from {both}"),
+        format!("select count(*) from {both} where a.value * b.value = -1"),
+        format!("select count(*) from {both} where a.value % 2 = b.value % 2 and a.value + b.value = -1"),
+        format!("select sum(a.value + b.value) from {both} where a.value % 2 = b.value % 2"),
+        format!("select count(*) from {both} where a.value * b.value < 0 and a.value < b.value"),
+    ] {
+        let late = reader.sql(Question { timeout, ..question(&endless) }).await;
+        assert!(matches!(late, Err(ReadError::TookTooLong(_))), "{endless}: {:?}", late.map(|answer| answer.rows));
+    }
+    let reader = Reader { runtime: sql::runtime("1 MiB".parse().unwrap()).unwrap(), ..reader };
     let large = "select value % 500000 as v, count(*) as n from generate_series(1, 1000000) group by 1 order by 2, 1";
     let error = refused(&reader, large).await;
     assert!(error.starts_with("the query needs more memory than queries may use, 1 MiB"), "{error}");
