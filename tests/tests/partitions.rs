@@ -87,10 +87,11 @@ fn given_two_seeds_when_sampled_then_the_samples_are_independent_and_each_is_the
 
 #[test]
 fn given_fractions_that_are_none_when_checked_then_the_range_is_told() {
-    each(["-0.1", "1.5", "nan"], |fraction| {
+    let cases = [("-0.1", "from 0 to 1"), ("1.5", "from 0 to 1"), ("nan", "a finite number")];
+    each(cases, |(fraction, says)| {
         let folder = Folder::new();
         folder.write("p.toml", pipeline(CUTS[0], &format!("fraction = {fraction}")));
-        let says = ["`fraction` in [operators.sampled.sample]", "from 0 to 1"];
+        let says = ["`fraction` in [operators.sampled.sample]", says];
         folder.weir(&["check", "p.toml"]).refused(&says);
     });
 }

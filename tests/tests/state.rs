@@ -54,7 +54,11 @@ fn given_states_that_make_no_sense_when_checked_or_run_then_the_message_says_wha
         ),
         // The component.
         (tally, "state = \"words@0.1.0\"".into(), &["operator `tallied`", "words@0.1.0", "world `transform`"]),
-        (tally, "aggregate = \"tally@0.1.0\"".into(), &["operator `tallied`", "tally@0.1.0", "world `state`"]),
+        (
+            tally,
+            "aggregate = \"tally@0.1.0\"".into(),
+            &["[operators.known] takes snapshots", "an operator with `state`"],
+        ),
         (tally, "state = \"mood@0.1.0\"".into(), &["operator `tallied`", "mood@0.1.0", "`text`"]),
         (tally, "state = \"tally@9\"".into(), &["tally@9 is not registered", "there is tally@0.1.0"]),
         (tally, format!("{tally}\nsql = \"select 1\""), &["exactly one of", "`state` and `sql`"]),
@@ -365,7 +369,7 @@ fn given_a_running_state_operator_when_it_is_swapped_then_only_the_same_state_fi
         .started();
     host.batch();
     let refused = |to: &str, says: &[&str]| drop(folder.weir(&["swap", "counted", to]).refused(says));
-    refused("tally@0.1.0", &["operator `counted`", "tally@0.1.0", "`value`"]);
+    refused("tally@0.1.0", &["operator `counted`", "tally@0.1.0", "unknown field `how`"]);
     refused("count@0.1.0", &["count@0.1.0", "world `aggregate`"]);
     refused("hollow@2", &["operator `counted`", "hollow@2", "does not fit", "version 2", "version 1"]);
     // To itself, between two batches: the states stay.

@@ -68,7 +68,7 @@ fn given_windows_that_do_not_fit_when_checked_or_run_then_the_message_names_the_
             &["`slide` of 0s", "interval, 2s"],
         ),
         ("length = \"12s\", ", "", &["[operators.recent.window] needs a `length`", "`length = \"30s\"`"]),
-        ("length = \"12s\"", "length = \"12\"", &["p.toml:10:", "`12`", "\"30s\""]),
+        ("length = \"12s\"", "length = \"12\"", &["p.toml:10:", "`12`", "write numbers with units"]),
         ("length = \"12s\"", "length = \"400 days\"", &["[operators.recent.window]", "the most is 1000000"]),
         ("length = \"12s\"", "lenght = \"12s\"", &["p.toml:10:", "`lenght`", "`length`"]),
         // Against another stream.

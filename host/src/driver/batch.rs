@@ -64,9 +64,35 @@ impl Runner {
     async fn stage_and_commit(&self, typed: Arc<Typed>, cut: Arc<Cut>) -> Result<Done> {
         self.each_sink(cut.batch, Step::Begin).await?;
         let room = Arc::new(BatchRoom::new(cut.batch));
+        let done = self.stage(typed, &cut, &room).await;
+        if done.is_err() {
+            room.abandon();
+        }
+        let (rows_out, kept) = done?;
+        let mut report = room.take_report();
+        let letters = std::mem::take(&mut report.dead_letters);
+        let (dead_letters, batch) = (self.dead_letters.clone(), cut.batch);
+        spawn_blocking(move || dead_letters.keep(batch, &letters)).await??;
+        let read = cut.tables.iter().map(|(name, digest)| Ok((name.clone(), self.rooms.tables.get(*digest)?)));
+        let tables = read.collect::<Result<_>>()?;
+        let (deltas, kept, watermarks) = (room.take_deltas(), kept_rows(&room, kept)?, room.known_watermarks());
+        let staged = Staged { deltas, kept, tables, watermarks };
+        self.each_sink(cut.batch, Step::Commit).await?;
+        let state = self.rooms.state.clone();
+        self.rooms.pool.run(move || state.commit(batch, staged)).await?;
+        Ok(Done { rows_out, meters: report.meters })
+    }
+
+    /// Runs the batch's plans: the rows staged for each sink, and the streams whose rows are to outlive the batch.
+    async fn stage(
+        &self,
+        typed: Arc<Typed>,
+        cut: &Cut,
+        room: &Arc<BatchRoom>,
+    ) -> Result<(Vec<(String, u64)>, Vec<KeptStream>)> {
         let context = self.context(room.clone());
         let mut tasks = JoinSet::new();
-        let Plans { sinks, drains, kept } = plan(&typed, &cut, self.partitions, &self.rooms.state).await?;
+        let Plans { sinks, drains, kept } = plan(&typed, cut, self.partitions, &self.rooms.state).await?;
         for (name, plan) in sinks {
             let context = context.clone();
             tasks.spawn(async move { Ok::<_, anyhow::Error>(Some((name, staged_rows(plan, context).await?))) });
@@ -83,18 +109,7 @@ impl Runner {
             rows_out.extend(finished.map_err(|e| anyhow!("a task was lost: {e}"))??);
         }
         rows_out.sort();
-        let mut report = room.take_report();
-        let letters = std::mem::take(&mut report.dead_letters);
-        let (dead_letters, batch) = (self.dead_letters.clone(), cut.batch);
-        spawn_blocking(move || dead_letters.keep(batch, &letters)).await??;
-        let read = cut.tables.iter().map(|(name, digest)| Ok((name.clone(), self.rooms.tables.get(*digest)?)));
-        let tables = read.collect::<Result<_>>()?;
-        let (deltas, kept, watermarks) = (room.take_deltas(), kept_rows(&room, kept)?, room.known_watermarks());
-        let staged = Staged { deltas, kept, tables, watermarks };
-        self.each_sink(cut.batch, Step::Commit).await?;
-        let state = self.rooms.state.clone();
-        self.rooms.pool.run(move || state.commit(batch, staged)).await?;
-        Ok(Done { rows_out, meters: report.meters })
+        Ok((rows_out, kept))
     }
 
     /// Takes a step with every sink, on a thread that may block on the disk.
@@ -146,17 +161,9 @@ async fn staged_rows(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) ->
 
 /// DataFusion's wrapping says how an error travelled; people want to know what it was.
 fn readable(error: DataFusionError) -> anyhow::Error {
-    match error {
-        DataFusionError::Execution(text) => anyhow!(text),
-        DataFusionError::Context(_, inner) => readable(*inner),
-        DataFusionError::Shared(inner) => match inner.as_ref() {
-            DataFusionError::Execution(text) => anyhow!(text.clone()),
-            other => anyhow!(other.strip_backtrace()),
-        },
-        DataFusionError::External(inner) => match inner.downcast::<DataFusionError>() {
-            Ok(inner) => readable(*inner),
-            Err(other) => anyhow!(other),
-        },
+    match error.find_root() {
+        DataFusionError::Execution(text) => anyhow!(text.clone()),
+        DataFusionError::External(inner) => anyhow!("{inner}"),
         other => anyhow!(other.strip_backtrace()),
     }
 }

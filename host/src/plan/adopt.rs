@@ -55,7 +55,7 @@ impl Node for Adopt {
         let schema = SchemaRef::new(self.output.schema());
         let operator = self.operator.clone();
         let rows = task.input_stream()?.map(move |batch| {
-            let batch = batch.map_err(|e| match e {
+            let batch = batch.map_err(|e| match e.find_root() {
                 // An operator below has given its own name.
                 DataFusionError::Execution(_) => e,
                 other => DataFusionError::Execution(format!(

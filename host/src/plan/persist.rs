@@ -1,4 +1,7 @@
 //! Rows computed once for several readers: where two sinks or operators share a stream.
+//!
+//! They are computed by a task of their own, which no reader that goes away early, as a query with a `limit` does, can end
+//! half-way: an input can be run only once.
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -30,12 +33,11 @@ impl Node for Persist {
     }
 
     fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream> {
-        let kept = task.batch()?.persisted(&self.stream, task.partition);
-        // Started by whoever comes first, and only then: an input can be run once.
+        let (batch, stream) = (task.batch()?, self.stream.clone());
         let (input, context, partition) = (task.input()?.clone(), task.context(), task.partition);
         let rows = async move {
-            let compute = || async { input.execute(partition, context)?.try_collect().await };
-            let rows = kept.get_or_try_init(compute).await?.clone();
+            let compute = async move { input.execute(partition, context)?.try_collect().await };
+            let rows = batch.persisted(&stream, partition, compute).await.map_err(DataFusionError::Shared)?;
             Ok::<_, DataFusionError>(stream::iter(rows.into_iter().map(Ok)))
         };
         let rows = stream::once(rows).try_flatten();

@@ -7,9 +7,12 @@ use anyhow::{Context, anyhow, bail};
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use tokio::sync::OnceCell;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::offload::Pool;
 use super::report::{Refusal, Rejected, Report, row_json, shown_row, trace_log};
@@ -176,14 +179,17 @@ pub(super) fn execution(error: anyhow::Error) -> DataFusionError {
     DataFusionError::Execution(format!("{error:#}"))
 }
 
-type Shared = Arc<OnceCell<Vec<RecordBatch>>>;
+/// The rows of one partition, for whoever waits for them.
+type Persisted = Shared<BoxFuture<'static, Result<Vec<RecordBatch>, Arc<DataFusionError>>>>;
 
 /// What the tasks of one batch share.
 #[derive(Debug)]
 pub struct BatchRoom {
     /// The batch's time.
     pub time: BatchTime,
-    persisted: Mutex<BTreeMap<(String, usize), Shared>>,
+    persisted: Mutex<BTreeMap<(String, usize), Persisted>>,
+    /// What computes them.
+    tasks: Mutex<JoinSet<()>>,
     deltas: Mutex<BTreeMap<(String, usize), Arc<Delta>>>,
     watermarks: Watermarks,
     report: Mutex<Report>,
@@ -195,24 +201,42 @@ impl BatchRoom {
         Self {
             time,
             persisted: Mutex::default(),
+            tasks: Mutex::default(),
             deltas: Mutex::default(),
             watermarks: Watermarks::default(),
             report: Mutex::default(),
         }
     }
 
-    /// The place of one partition of a kept stream.
-    pub(super) fn persisted(&self, stream: &str, partition: usize) -> Shared {
-        lock(&self.persisted).entry((stream.to_owned(), partition)).or_default().clone()
+    /// The rows of one partition of a kept stream; whoever asks first has them computed.
+    pub(super) fn persisted(
+        &self,
+        stream: &str,
+        partition: usize,
+        compute: impl Future<Output = Result<Vec<RecordBatch>>> + Send + 'static,
+    ) -> Persisted {
+        let start = || {
+            let (done, rows) = oneshot::channel();
+            // Nobody may be left who waits for the rows.
+            lock(&self.tasks).spawn(async move { drop(done.send(compute.await.map_err(Arc::new))) });
+            let lost = || DataFusionError::Internal("the task that computes a shared stream was lost".into());
+            async move { rows.await.unwrap_or_else(|_| Err(Arc::new(lost()))) }.boxed().shared()
+        };
+        lock(&self.persisted).entry((stream.to_owned(), partition)).or_insert_with(start).clone()
+    }
+
+    /// Ends what is still being computed: the batch has failed.
+    pub fn abandon(&self) {
+        lock(&self.tasks).abort_all();
     }
 
     /// The rows of a kept stream, partition by partition, once its tasks are done.
     pub fn take_persisted(&self, stream: &str) -> Vec<Vec<RecordBatch>> {
-        let mut persisted = lock(&self.persisted);
+        let persisted = lock(&self.persisted);
         let first = (stream.to_owned(), 0);
         let last = (stream.to_owned(), usize::MAX);
-        let cells = persisted.range_mut(first..=last);
-        cells.filter_map(|(_, cell)| cell.get().cloned()).collect()
+        let cells = persisted.range(first..=last);
+        cells.filter_map(|(_, rows)| rows.peek()?.as_ref().ok().cloned()).collect()
     }
 
     /// Stages what a task changes in an operator's states.

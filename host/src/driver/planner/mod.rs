@@ -93,7 +93,7 @@ impl Planner<'_> {
         let keeps_state = matches!(typed.operators.get(name), Some(TypedOperator::State { .. }));
         if typed.windows.kept(name).is_some() {
             stream = self.keep(name, stream)?;
-        } else if keeps_state || typed.is_watched(name) {
+        } else if keeps_state || typed.is_watched(name) || typed.feeds_query(name) {
             stream = self.drain(name, stream)?;
         } else if typed.loaded.graph.shared().any(|shared| shared == name) {
             stream = persist(name, stream)?;

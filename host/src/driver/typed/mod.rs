@@ -209,6 +209,14 @@ impl Typed {
         Ok(first.clone())
     }
 
+    /// Whether a query reads the stream. A query may stop reading half-way, at a `limit` or a join with nothing to join; how
+    /// many rows there are, and which are rejected, must not hang on that.
+    pub(super) fn feeds_query(&self, stream: &str) -> bool {
+        let queries = self.operators.iter().filter(|(_, operator)| matches!(operator, TypedOperator::Sql { .. }));
+        let mut inputs = queries.flat_map(|(name, _)| &self.loaded.pipeline.operators[name].inputs);
+        inputs.any(|input| input == stream)
+    }
+
     /// What each operator that is a component runs now.
     pub fn running(&self) -> Vec<Running> {
         self.operators.values().filter_map(TypedOperator::call).map(running).collect()
