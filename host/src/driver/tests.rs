@@ -40,7 +40,12 @@ struct Bench {
 
 /// Starts the pipeline at `now`, on a data folder.
 async fn start(data: &DataDir, now: u64) -> Bench {
-    let loaded = Pipeline::parse(PIPELINE, Path::new("numbers.toml"), &|_| None).expect("a sound pipeline");
+    start_file(PIPELINE, Path::new("numbers.toml"), data, now).await
+}
+
+/// Starts the pipeline of a file with this text.
+async fn start_file(text: &str, file: &Path, data: &DataDir, now: u64) -> Bench {
+    let loaded = Pipeline::parse(text, file, &|_| None).expect("a sound pipeline");
     let components = Components::new(Engine::new().expect("an engine"), data.registry(), data.cache());
     let operators = Arc::new(Operators::new(components));
     let typed = Typed::new(loaded, &operators).await.expect("types");
@@ -115,4 +120,24 @@ async fn an_operator_that_is_no_component_cannot_be_swapped_and_the_stream_runs_
     assert!(error.to_string().contains("`marked` has not been swapped"), "{error:#}");
     assert_eq!(bench.tick().await, (NOW + 1000, 3));
     bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_changes_is_joined_as_it_is_when_the_batch_is_cut_and_a_broken_one_as_it_was() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let write = |text: &str| std::fs::write(scratch.path().join("names.csv"), text).expect("a file");
+    let joined = "select name, count(*) as c from numbers cross join names group by name";
+    let pipeline = PIPELINE.replace("select n, now() as at from numbers", joined)
+        + "[tables.names]\npath = 'names.csv'\nformat = 'csv'\nrefresh = 'every batch'\n\
+           schema = { name = 'utf8', n = 'int64' }\n";
+    write("name,n\nann,1\n");
+    let data = DataDir::at(scratch.path().join("data"));
+    let mut bench = start_file(&pipeline, &scratch.path().join("numbers.toml"), &data, NOW).await;
+    for text in ["name,n\nann,1\n", "name,n\nbob,2\n", "name,n\ncyd,half", "name,n\ndan,4\n"] {
+        write(text);
+        bench.tick().await;
+    }
+    let (_, printed) = bench.stop().await;
+    let names: Vec<&str> = printed.lines().filter_map(|line| line.split('"').nth(3)).collect();
+    assert_eq!(names, ["ann", "bob", "bob", "dan"]);
 }
