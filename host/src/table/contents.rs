@@ -50,7 +50,7 @@ impl Contents {
         &self.rows
     }
 
-    /// Identifies the rows: the digest of the bytes of [`Contents::write`].
+    /// Identifies the rows: the digest of the bytes that are written to disk.
     pub fn digest(&self) -> Digest {
         self.digest
     }

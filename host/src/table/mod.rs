@@ -4,10 +4,10 @@
 //! they are kept on disk, by digest, before the cut is logged ([`TableStore`]), and the batch finds them there however late
 //! or often it runs. When a table is read again is the driver's to say; this room knows files and digests only.
 //!
-//! - [`contents`]: rows, and the digest that they have.
-//! - [`files`]: from a file or a folder to contents, and whether files are as they were.
-//! - [`parquet`]: the rows of a Parquet file.
-//! - [`store`]: contents by digest, in memory and on disk.
+//! - `contents`: rows, and the digest that they have.
+//! - `files`: from a file or a folder to contents, and whether files are as they were.
+//! - `parquet`: the rows of a Parquet file.
+//! - `store`: contents by digest, in memory and on disk.
 
 mod contents;
 mod files;
