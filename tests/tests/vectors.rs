@@ -56,6 +56,8 @@ struct Vector {
 #[serde(deny_unknown_fields)]
 struct Input {
     schema: BTreeMap<String, String>,
+    #[serde(default)]
+    event_time: Option<Value>,
     batches: Vec<String>,
 }
 
@@ -115,7 +117,7 @@ impl Input {
     }
 
     fn source(&self, name: &str) -> Value {
-        json!({
+        let mut source = json!({
             "type": "file",
             "path": format!("{name}.jsonl"),
             "format": "json",
@@ -123,7 +125,11 @@ impl Input {
             // A batch is a second long, and has as many records as the largest.
             "rate": format!("{}/s", self.most_rows()),
             "on_reject": "skip",
-        })
+        });
+        if let Some(event_time) = &self.event_time {
+            source["event_time"] = event_time.clone();
+        }
+        source
     }
 
     /// So many batches, all of the same number of records.
@@ -189,6 +195,11 @@ fn given_what_spark_documents_of_batches_when_it_is_run_here_then_it_holds() {
 #[test]
 fn given_what_spark_documents_of_windows_when_it_is_run_here_then_it_holds() {
     topic("windows");
+}
+
+#[test]
+fn given_what_structured_streaming_documents_of_event_time_when_it_is_run_here_then_it_holds() {
+    topic("event_time");
 }
 
 #[test]
