@@ -307,6 +307,7 @@ fn from_new_to_registered(name: &str, world: &str, key: &[&str]) {
 fn given_a_new_plugin_project_when_followed_to_its_end_then_the_operator_runs_in_a_pipeline() {
     from_new_to_registered("mentioned", "transform", &[]);
     from_new_to_registered("ranges", "aggregate", &["sensor"]);
+    from_new_to_registered("moves", "state", &["sensor"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::data_dir::DataDir;
 use crate::driver::Typed;
 use crate::operator::{Components, Engine};
-use crate::pipeline::{Loaded, Pipeline};
+use crate::pipeline::{Loaded, OperatorKind, OperatorSpec, Pipeline};
 use crate::plan::Operators;
 use crate::rows::describe;
 
@@ -30,13 +30,24 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
         outln!("  source {name}: {}", describe(&typed.streams[name]))?;
     }
     for (name, operator) in &typed.operators {
-        let what = operator.call().map_or_else(|| "sql".to_owned(), |call| call.component.clone());
+        let what = operator.call().map_or_else(|| native(&typed.loaded.pipeline.operators[name]), |c| &c.component);
         outln!("  operator {name} ({what}): {}", describe(&typed.streams[name]))?;
     }
     for (name, sink) in &typed.loaded.pipeline.sinks {
         outln!("  sink {name}: takes {}", sink.inputs().join(", "))?;
     }
     Ok(())
+}
+
+/// What an operator is that is no component.
+fn native(operator: &OperatorSpec) -> &'static str {
+    match operator.kind() {
+        Some(OperatorKind::Sample(_)) => "sample",
+        Some(OperatorKind::Repartition(_)) => "repartition",
+        Some(OperatorKind::Snapshot(_)) => "snapshot",
+        Some(OperatorKind::Window) => "window",
+        _ => "sql",
+    }
 }
 
 /// Reads a pipeline file and prints what is probably a mistake in it.
