@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use arrow::datatypes::Schema;
 use chrono::{DateTime, Utc};
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -48,13 +48,15 @@ impl Query {
             .with_allow_dml(false)
             .with_allow_statements(false)
             .verify_plan(&plan)
-            .context("only a query (`select …`) can be an operator")?;
+            .map_err(|_| anyhow!("only a query (`select …`) can be an operator"))?;
         if let Some(function) = volatile(&plan)? {
             bail!(
                 "the query calls `{function}`, whose result differs from call to call: operators are pure functions; \
                  take such a value from a source"
             );
         }
+        // Types are not all checked before the query is planned to the end, and a stream must not find out.
+        state.create_physical_plan(&plan).await.map_err(|e| anyhow!("{}", readable(&e)))?;
         let reads = scanned(&plan)?;
         Ok(Self { state, plan, reads })
     }
@@ -80,14 +82,14 @@ impl Query {
         let millis = i64::try_from(batch.as_millis()).unwrap_or(i64::MAX);
         let now: DateTime<Utc> = DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC);
         state.execution_props_mut().query_execution_start_time = Some(now);
-        let physical = state.create_physical_plan(&self.plan).await?;
+        let physical = state.create_physical_plan(&self.plan).await.map_err(|e| anyhow!("{}", readable(&e)))?;
         Ok(fill(physical, relations)?)
     }
 }
 
 /// DataFusion's error without its own words for where it arose and where it looks for tables.
 pub(crate) fn readable(error: &DataFusionError) -> String {
-    let text = error.strip_backtrace();
+    let text = error.find_root().strip_backtrace();
     let text = text.strip_prefix("Error during planning: ").unwrap_or(&text);
     text.replace("datafusion.public.", "")
 }
@@ -121,4 +123,32 @@ fn volatile(plan: &LogicalPlan) -> Result<Option<String>> {
         })
     })?;
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot set up its case should fail there")]
+
+    use arrow::datatypes::{DataType, Field};
+
+    use super::*;
+
+    async fn refusal(sql: &str) -> String {
+        let columns = vec![Field::new("u", DataType::Utf8, true), Field::new("n", DataType::Int64, true)];
+        format!("{:#}", Query::new(sql, &[("s".to_owned(), Arc::new(Schema::new(columns)))]).await.unwrap_err())
+    }
+
+    #[tokio::test]
+    async fn what_cannot_run_is_refused_before_anything_runs() {
+        for (sql, why) in [
+            ("select m from s", "No field named m."),
+            ("select u and n = 1 from s", "Cannot infer common argument type for logical boolean operation Utf8 AND"),
+            ("select random() from s", "the query calls `random`"),
+            ("explain select n from s", "explains or describes"),
+            ("insert into s values ('a', 1)", "only a query (`select …`) can be an operator"),
+        ] {
+            let refusal = refusal(sql).await;
+            assert!(refusal.contains(why) && !refusal.contains("planning"), "`{sql}`: {refusal}");
+        }
+    }
 }
