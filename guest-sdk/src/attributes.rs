@@ -139,8 +139,8 @@ pub use weir_guest_macros::flat_map;
 ///
 /// It is `fn(rows: Rows<'a, In>, out: &mut Emitter<'a, Out>)` or
 /// `fn(rows: Rows<'a, In>, config: &Config, out: &mut Emitter<'a, Out>)`; it may return `Result<(), E>`, whose error stops
-/// the job. Nulls are the function's own affair. How many rows come in a call is the host's choice: nothing may depend on
-/// it. For `keep` and `Config` see [`#[map]`](macro@map).
+/// the job. Nulls are the function's own affair. How many rows come in a call is the host's choice, and nothing may depend on
+/// it; but where the pipeline says `whole_partition = true`, a call has all rows of a block, or of a key group. For `keep` and `Config` see [`#[map]`](macro@map).
 ///
 /// ```
 /// use weir_guest::{Emitter, Record, Rows, testing};

@@ -79,7 +79,7 @@ pub enum EventWindows {
         /// How far one starts after the one before; at most the length.
         slide: i64,
     },
-    /// Of a key: from a row until nothing happened for `gap`.
+    /// Of a key: from a row until nothing happened for longer than `gap`.
     Session {
         /// How long it must be quiet.
         gap: i64,

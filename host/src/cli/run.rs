@@ -74,6 +74,9 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
             if folder.exists() { format!("; dead letters are kept in {}", folder.display()) } else { String::new() };
         eprintln!("{} rows were rejected{kept}", status.rejected);
     }
+    for (operator, meter) in status.meters.iter().filter(|(_, meter)| meter.late > 0) {
+        eprintln!("{} rows came to operator `{operator}` after their windows had closed", meter.late);
+    }
     Ok(())
 }
 

@@ -51,7 +51,12 @@ fn print(status: &Status) -> Result<()> {
     for (name, meter) in &status.meters {
         let running = status.operators.iter().find(|r| r.operator == *name);
         let what = running.map(|r| format!(" ({}, {})", r.component, r.digest.short())).unwrap_or_default();
-        out!("{name}{what}: {} rows in, {} out, {} rejected", meter.rows_in, meter.rows_out, meter.rejected)?;
+        out!("{name}{what}: ")?;
+        // How many rows a query takes is its own affair.
+        if running.is_some() || meter.rows_in > 0 {
+            out!("{} rows in, ", meter.rows_in)?;
+        }
+        out!("{} out, {} rejected", meter.rows_out, meter.rejected)?;
         if meter.late > 0 {
             out!(", {} late", meter.late)?;
         }

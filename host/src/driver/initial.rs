@@ -19,9 +19,13 @@ use crate::table::Contents;
 pub(super) fn check(table: &str, found: &Schema, keyed: &KeyedSpec) -> Result<()> {
     let wanted = || keyed.key.fields().iter().chain(keyed.state.fields());
     let has = |name: &String, data_type| found.column_with_name(name).is_some_and(|(_, f)| f.data_type() == data_type);
+    let shown = |field: &arrow::datatypes::FieldRef| describe(&Schema::new(vec![field.clone()]));
     let missing: Vec<String> = wanted()
         .filter(|field| !has(field.name(), field.data_type()))
-        .map(|field| describe(&Schema::new(vec![field.clone()])))
+        .map(|field| match found.fields().find(field.name()) {
+            Some((_, other)) => format!("{}, which it has as {}", shown(field), shown(other)),
+            None => shown(field),
+        })
         .collect();
     let extra = found.fields().iter().filter(|field| !wanted().any(|w| w.name() == field.name()));
     let extra: Vec<String> = extra.map(|field| format!("`{}`", field.name())).collect();

@@ -407,7 +407,9 @@ impl Driver {
             Target::Back(operator) => {
                 let before = self.before.get(&operator).and_then(|b| b.last()).cloned();
                 let before = before.with_context(|| {
-                    format!("operator `{operator}` has not been swapped since the host started: there is nothing to go back to")
+                    format!(
+                        "operator `{operator}` runs what it ran when the host started: there is nothing to go back to"
+                    )
                 })?;
                 (operator, before, true)
             }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use indexmap::IndexSet;
+
 /// The candidate that is nearest to `written`, if it is near enough to be a slip of the fingers: a third of the longer
 /// word's letters, as rustc has it.
 pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -33,7 +35,13 @@ pub(super) fn hint<'a>(written: &str, known: impl IntoIterator<Item = &'a str> +
 
 /// Words in a row, each in backticks.
 pub(super) fn words<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    words
+        .into_iter()
+        .collect::<IndexSet<_>>()
+        .into_iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]

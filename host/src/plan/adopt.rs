@@ -59,7 +59,8 @@ impl Node for Adopt {
                 // An operator below has given its own name.
                 DataFusionError::Execution(_) => e,
                 other => DataFusionError::Execution(format!(
-                    "operator `{operator}`, running its query: {}",
+                    "operator `{operator}`, running its query: {}\n  A query has no rows to set aside: let it see to such values \
+                     itself, as with `nullif(x, 0)` before a division, or `try_cast`.",
                     other.strip_backtrace()
                 )),
             })?;

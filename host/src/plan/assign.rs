@@ -115,7 +115,7 @@ impl Worker {
         let (end, watermark) = (last.end.unsigned_abs(), self.node.watermark);
         let window = match self.node.windows {
             EventWindows::Sliding { .. } => "the last window that it is in",
-            EventWindows::Session { .. } => "its session",
+            EventWindows::Session { .. } => "a session of this row alone",
         };
         let ended = BatchTime::from_millis(end);
         if watermark == Watermark::END {

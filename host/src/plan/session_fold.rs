@@ -1,4 +1,4 @@
-//! Sessions of keys: accumulators whose stretches of time overlap merged, with those kept open, and the sessions that the
+//! Sessions of keys: accumulators whose stretches of time meet merged, with those kept open, and the sessions that the
 //! watermark has passed let go.
 //!
 //! A key's state is its open sessions, in order: the first in columns, whose end is the key's timer; the others, of which
@@ -193,7 +193,7 @@ impl Worker {
     }
 }
 
-/// Which stretches of a key overlap. A session's end is no part of it, so one that begins there is another.
+/// Which stretches of a key overlap or touch: rows just a gap apart are in one session, as in Spark and Flink.
 fn overlaps(all: &RecordBatch, owners: &[usize]) -> Vec<Overlap> {
     let millis = |column: usize| all.column(column).as_primitive::<TimestampMicrosecondType>().values();
     let (starts, ends) = (millis(0), millis(1));
@@ -204,7 +204,7 @@ fn overlaps(all: &RecordBatch, owners: &[usize]) -> Vec<Overlap> {
     let mut overlaps: Vec<Overlap> = Vec::new();
     for (key, start, row) in order {
         let end = ends[row as usize] / 1000;
-        match overlaps.last_mut().filter(|last| last.key == key && start < last.span.end) {
+        match overlaps.last_mut().filter(|last| last.key == key && start <= last.span.end) {
             Some(last) => {
                 last.span.end = last.span.end.max(end);
                 last.rows.push(row);
@@ -240,9 +240,10 @@ mod tests {
     }
 
     #[test]
-    fn stretches_that_overlap_are_one_session_and_those_that_touch_are_two() {
+    fn stretches_that_overlap_or_touch_are_one_session() {
         assert_eq!(sessions(&[(0, 0, 10), (0, 9, 19)]), [(0, 0, 19, vec![0, 1])]);
-        assert_eq!(sessions(&[(0, 0, 10), (0, 10, 20)]), [(0, 0, 10, vec![0]), (0, 10, 20, vec![1])]);
+        assert_eq!(sessions(&[(0, 0, 10), (0, 10, 20)]), [(0, 0, 20, vec![0, 1])]);
+        assert_eq!(sessions(&[(0, 0, 10), (0, 11, 21)]), [(0, 0, 10, vec![0]), (0, 11, 21, vec![1])]);
         assert_eq!(sessions(&[(0, 0, 30), (1, 5, 9), (0, 5, 9)]), [(0, 0, 30, vec![0, 2]), (1, 5, 9, vec![1])]);
     }
 
@@ -259,13 +260,11 @@ mod tests {
             let mut expected = Vec::new();
             for key in 0..3 {
                 let inside = |at: i64| of.iter().any(|(k, s, e)| *k == key && *s <= at && at < *e);
-                let through = |at: i64| of.iter().any(|(k, s, e)| *k == key && *s < at && at < *e);
                 let mut at = 0;
                 while at < 80 {
                     if inside(at) {
                         let start = at;
-                        at += 1;
-                        while through(at) { at += 1; }
+                        while inside(at) { at += 1; }
                         expected.push((key, start, at));
                     } else {
                         at += 1;

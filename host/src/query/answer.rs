@@ -1,6 +1,8 @@
 //! A query's rows as text.
 
-use anyhow::Result;
+use std::collections::HashSet;
+
+use anyhow::{Result, bail};
 use arrow::csv;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -40,6 +42,15 @@ pub struct Answer {
 
 /// Rows as text.
 pub(super) fn text(schema: &SchemaRef, rows: &[RecordBatch], format: AnswerFormat) -> Result<Vec<u8>> {
+    if format != AnswerFormat::Table {
+        let mut names = HashSet::new();
+        if let Some(twice) = schema.fields().iter().find(|field| !names.insert(field.name())) {
+            bail!(
+                "two columns of the answer are named `{0}`: give one another name, as in `x.{0} as other`",
+                twice.name()
+            );
+        }
+    }
     // Without rows there is a header all the same.
     let header = RecordBatch::new_empty(schema.clone());
     match format {
@@ -56,6 +67,9 @@ pub(super) fn text(schema: &SchemaRef, rows: &[RecordBatch], format: AnswerForma
             Ok(writer.into_inner())
         }
         AnswerFormat::Csv => {
+            if let Some(nested) = schema.fields().iter().find(|field| field.data_type().is_nested()) {
+                bail!("column `{}` is no single value, which CSV cannot hold: ask with --format json", nested.name());
+            }
             let mut writer = csv::WriterBuilder::new().with_header(true).build(Vec::new());
             for rows in std::iter::once(&header).chain(rows) {
                 writer.write(rows)?;

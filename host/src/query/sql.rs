@@ -105,6 +105,9 @@ async fn planned(
     let mut state = context.state();
     state.execution_props_mut().query_execution_start_time = Some(now);
     let dialect = state.config_options().sql_parser.dialect;
+    if question.query.trim().is_empty() {
+        anyhow::bail!("the query is empty: write one, as in \"select 1\", or none to see what can be asked");
+    }
     let statement = state.sql_to_statement(&question.query, &dialect)?;
     only_asks(&statement)?;
     let plan = state.statement_to_plan(statement).await?;

@@ -20,7 +20,7 @@ const RESERVED: [&str; 7] = ["weir-guest", "weir-guest-macros", "wit-bindgen", "
 /// What to write.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The operator's name: letters, digits, - and _
+    /// The operator's name: lower-case letters, digits, - and _
     #[arg(value_name = "NAME")]
     name: String,
 
@@ -41,9 +41,12 @@ enum Kind {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let valid =
-        args.name.starts_with(|c: char| c.is_ascii_alphabetic()) && ComponentName::new(&args.name, "0.1.0").is_ok();
+        args.name.starts_with(|c: char| c.is_ascii_lowercase()) && ComponentName::new(&args.name, "0.1.0").is_ok();
     if !valid {
-        bail!("`{}` cannot be a name: begin with a letter, and use letters, digits, - and _", args.name);
+        bail!(
+            "`{}` cannot be a name: begin with a lower-case letter, and use lower-case letters, digits, - and _",
+            args.name
+        );
     }
     let folder = PathBuf::from(&args.name);
     if RESERVED.contains(&args.name.as_str()) {

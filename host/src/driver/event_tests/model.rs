@@ -56,12 +56,12 @@ pub(super) fn expected(kind: Kind, delay: i64, batches: &[&[Event]]) -> (Vec<Vec
     (out, late)
 }
 
-/// Makes one session of two that overlap, if there are any.
+/// Makes one session of two that overlap or touch, if there are any.
 fn join(open: &mut Open) -> bool {
     let all: Vec<_> = open.keys().copied().collect();
     for a in &all {
         for b in all.iter().filter(|b| *b != a && b.2 == a.2) {
-            if a.0 < b.1 && b.0 < a.1 {
+            if a.0 <= b.1 && b.0 <= a.1 {
                 let mut rows = open.remove(a).unwrap_or_default();
                 rows.extend(open.remove(b).unwrap_or_default());
                 open.entry((a.0.min(b.0), a.1.max(b.1), a.2)).or_default().extend(rows);

@@ -94,7 +94,10 @@ fn a_table_must_have_the_columns_of_key_and_state_and_no_other() {
         (vec![("user", DataType::Utf8, true), ("n", DataType::Int64, true)], None),
         (vec![("n", DataType::Int64, false), ("user", DataType::Utf8, false)], None),
         (vec![("user", DataType::Utf8, true)], Some("it lacks n int64.")),
-        (vec![("user", DataType::Int64, true), ("n", DataType::Int64, true)], Some("it lacks user utf8?.")),
+        (
+            vec![("user", DataType::Int64, true), ("n", DataType::Int64, true)],
+            Some("it lacks user utf8?, which it has as user int64?."),
+        ),
         (
             vec![("user", DataType::Utf8, true), ("at", DataType::Int64, true), ("m", DataType::Int64, true)],
             Some("it lacks n int64; `at`, `m` is no column of either."),

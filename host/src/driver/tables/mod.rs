@@ -196,7 +196,11 @@ impl Following {
                 self.now.seen = read.seen;
             } else {
                 let rows: usize = read.contents.rows().iter().map(|rows| rows.num_rows()).sum();
-                tracing::info!(table, %batch, rows, digest = %digest.short(), "the table has other rows from this batch on");
+                if rows == 0 {
+                    tracing::warn!(table, %batch, "the table is empty from this batch on");
+                } else {
+                    tracing::info!(table, %batch, rows, digest = %digest.short(), "the table has other rows from this batch on");
+                }
                 self.now = read;
             }
             self.failing = None;

@@ -108,7 +108,7 @@ pub struct WindowSpec {
     /// On batch time: how long before the batch the window ends. A multiple of the batch interval. Default "0s".
     #[serde(default)]
     pub ago: Option<Period>,
-    /// A session of a key, on event time: it ends when nothing happened for this long.
+    /// A session of a key, on event time: rows at most this far apart are in one, which ends this long after its last row.
     #[serde(default)]
     pub gap: Option<Period>,
     /// Which time counts. Default "batch_time", but for sessions.

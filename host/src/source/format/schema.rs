@@ -134,17 +134,21 @@ fn infer_json(path: &Path) -> Result<Option<SchemaRef>> {
     let length = path.metadata()?.len();
     let mut records = Records::new(Input::file(path, byte_order_mark(path)?, length)?, Framing::Lines, false);
     let mut columns: IndexMap<String, Option<ColumnType>> = IndexMap::new();
-    let mut rows = 0;
+    let (mut rows, mut objects) = (0, 0);
     while rows < INFER_ROWS {
         let Some(chunk) = records.next_chunk(INFER_ROWS - rows)? else { break };
         for span in chunk.spans.iter().filter(|span| !span.too_long) {
             // A line that is no object is rejected when it is read; the others tell the columns.
             let Ok(object) = serde_json::from_slice::<IndexMap<String, Value>>(chunk.text(span)) else { continue };
+            objects += 1;
             for (name, value) in &object {
                 add_json_value(&mut columns, name, value)?;
             }
         }
         rows += chunk.spans.len();
+    }
+    if rows > 0 && objects == 0 {
+        bail!("none of its first {rows} lines is a JSON object: if it is of another format, say so in `format`");
     }
     if columns.is_empty() {
         return Ok(None);
