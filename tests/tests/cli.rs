@@ -227,7 +227,7 @@ fn given_names_that_name_nothing_when_used_then_the_message_says_how_they_are_wr
         (&["plugin", "show", "wrods@0.1.0"], &["did you mean words@0.1.0?"]),
         (&["plugin", "remove", "sha256:1234"], &["`sha256:1234`", "64 hex digits"]),
         (&["plugin", "build", "."], &["no operator project", "weir plugin new"]),
-        (&["plugin", "new", "9lives"], &["`9lives`", "begin with a letter"]),
+        (&["plugin", "new", "9lives"], &["`9lives`", "begin with a lower-case letter"]),
         (&["plugin", "new", "../up"], &["`../up`", "letters"]),
     ];
     each(cases, |(args, says)| drop(folder.weir(args).refused(says)));
