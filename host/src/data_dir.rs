@@ -3,10 +3,13 @@
 //! ```text
 //! registry/             components, by digest and by name
 //! cache/                compiled code; can be deleted at any time
-//! pipelines/NAME/       one pipeline: lock, batches.log, dead-letters/, tables/, host.json while it runs
+//! pipelines/NAME/       one pipeline: lock, dead-letters/, host.json while it runs
+//! pipelines/NAME/live/  what a live run needs of those before: batches.log, blocks/, tables/, checkpoints/, definitions/
+//! pipelines/NAME/once/  the same of the last run with --once
 //! ```
 
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -65,7 +68,11 @@ impl DataDir {
         let lock_path = path.join("lock");
         let lock = File::create(&lock_path).with_context(|| format!("cannot make {}", lock_path.display()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(PipelineDir { path, _lock: lock }),
+            Ok(()) => {
+                let folder = PipelineDir { run: path.join("live"), path, _lock: lock };
+                folder.make_run()?;
+                Ok(folder)
+            }
             Err(TryLockError::WouldBlock) => bail!(
                 "pipeline `{pipeline}` is being run by another process with the data folder {}; stop it, or choose another --data-dir",
                 self.root.display()
@@ -79,7 +86,7 @@ impl DataDir {
         let folder = self.root.join("pipelines");
         let listing = match fs::read_dir(&folder) {
             Ok(listing) => listing,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(e) => return Err(e).with_context(|| format!("cannot list {}", folder.display())),
         };
         let mut hosts = Vec::new();
@@ -109,13 +116,62 @@ pub struct HostFile {
 #[derive(Debug)]
 pub struct PipelineDir {
     path: PathBuf,
+    /// Where what a run needs of those before lies.
+    run: PathBuf,
     _lock: File,
 }
 
 impl PipelineDir {
+    /// The folder for a run over all input, which knows nothing of runs before.
+    pub fn once(mut self) -> Result<Self> {
+        self.run = self.path.join("once");
+        self.forget()?;
+        Ok(self)
+    }
+
+    /// Forgets what runs before have left, all of it at once.
+    pub fn forget(&self) -> Result<()> {
+        match fs::rename(&self.run, self.forgotten()) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                Err(e).with_context(|| format!("cannot move {} away", self.run.display()))
+            }
+            _ => self.make_run(),
+        }
+    }
+
+    fn make_run(&self) -> Result<()> {
+        let forgotten = self.forgotten();
+        match fs::remove_dir_all(&forgotten) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                return Err(e).with_context(|| format!("cannot remove {}", forgotten.display()));
+            }
+            _ => {}
+        }
+        fs::create_dir_all(&self.run).with_context(|| format!("cannot make the folder {}", self.run.display()))
+    }
+
+    fn forgotten(&self) -> PathBuf {
+        self.path.join("forgotten")
+    }
+
     /// The batch log.
     pub fn log(&self) -> PathBuf {
-        self.path.join("batches.log")
+        self.run.join("batches.log")
+    }
+
+    /// The checkpoints, unless the pipeline says otherwise.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.run.join("checkpoints")
+    }
+
+    /// The pipelines, by digest, that runs were of.
+    pub fn definitions(&self) -> PathBuf {
+        self.run.join("definitions")
+    }
+
+    /// The block log.
+    pub fn blocks(&self) -> PathBuf {
+        self.run.join("blocks")
     }
 
     /// The dead letters.
@@ -125,7 +181,12 @@ impl PipelineDir {
 
     /// The contents that tables had.
     pub fn tables(&self) -> PathBuf {
-        self.path.join("tables")
+        self.run.join("tables")
+    }
+
+    /// Rows that wait for the commit of their batch.
+    pub fn spool(&self) -> PathBuf {
+        self.path.join("spool")
     }
 
     /// Says how to reach this host, until the guard is dropped.

@@ -87,6 +87,11 @@ pub enum EventWindows {
 }
 
 impl EventWindows {
+    /// Tells these windows from others, for what is kept of them.
+    pub fn version(self) -> u32 {
+        crc32fast::hash(format!("{self:?}").as_bytes())
+    }
+
     /// The windows that a row is in, the earliest first. For a session, the one that the row would be alone.
     pub fn of(self, time: i64) -> impl Iterator<Item = Span> {
         let (last, length, slide) = match self {

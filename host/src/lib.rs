@@ -7,7 +7,9 @@
 //! - [`operator`]: components: registry, compilation, instances, columns, limits.
 //! - [`source`], [`block`]: where rows come from, and received data by reference.
 //! - [`state`]: what outlives a batch: keyed states, the rows of past batches, watermarks.
+//! - [`checkpoint`]: what outlives a batch, written down for the next run.
 //! - [`event_time`]: watermarks, and the windows that event time is cut into.
+//! - [`storage`]: the disk, as logs see it.
 //! - [`table`]: data at rest beside the stream, by digest.
 //! - [`plan`]: the execution plan nodes that DataFusion does not have.
 //! - [`sink`]: where results go, staged and committed.
@@ -16,6 +18,7 @@
 //! - [`control`], [`cli`]: a running host's HTTP API, and the `weir` command.
 
 pub mod block;
+pub mod checkpoint;
 pub mod cli;
 pub mod control;
 pub mod data_dir;
@@ -29,6 +32,7 @@ pub mod rows;
 pub mod sink;
 pub mod source;
 pub mod state;
+pub mod storage;
 pub mod table;
 pub mod time;
 pub mod units;

@@ -4,6 +4,7 @@
 //! - [`live`]: a host that runs, followed through its log.
 //! - [`output`]: what a sink wrote, and dead letters.
 //! - [`guests`]: components, built once.
+//! - [`postgres`], [`receiver`]: servers for sinks to write to.
 //! - [`oracle`]: the second, naive implementation that results are held to.
 //!
 //! The command is `WEIR_BIN`, else the `weir` beside the test executables: build it first (`cargo build --release -p weir`).
@@ -18,6 +19,8 @@ pub mod guests;
 pub mod live;
 pub mod oracle;
 pub mod output;
+pub mod postgres;
+pub mod receiver;
 
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +28,8 @@ use std::time::Duration;
 
 pub use folder::{Finished, Folder};
 pub use live::{Event, Live};
+pub use postgres::Postgres;
+pub use receiver::Receiver;
 
 /// How long anything may take before it is taken to hang.
 pub const PATIENCE: Duration = Duration::from_secs(600);

@@ -50,6 +50,9 @@ pub fn staged(sink: &Path) -> Vec<String> {
     names.filter(|name| name != "lock").collect()
 }
 
+/// The file that lists the parts of a batch.
+pub const MANIFEST: &str = "_manifest";
+
 /// Rows by batch time, in the order of parts and lines.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batches(pub BTreeMap<u64, Vec<Row>>);
@@ -61,6 +64,9 @@ impl Batches {
         for (path, bytes) in &tree.0 {
             let names: Vec<_> = path.iter().map(|name| name.to_string_lossy()).collect();
             let [folder, part] = &names[..] else { panic!("{} is not in a batch's folder", path.display()) };
+            if part == MANIFEST {
+                continue;
+            }
             assert!(part.starts_with("part-"), "{} is no part of a batch", path.display());
             let time = folder.strip_prefix("batch_time=").and_then(|time| time.parse().ok());
             let time: u64 = time.unwrap_or_else(|| panic!("{folder} is not a batch's folder"));

@@ -46,7 +46,7 @@ fn given_a_sound_pipeline_when_checked_then_the_columns_of_every_stream_are_show
                  \x20 operator words (words@0.1.0): word utf8\n\
                  \x20 operator counts (count@0.1.0): word utf8, count int64\n\
                  \x20 operator top (sql): word utf8, count int64\n\
-                 \x20 sink out: takes top\n";
+                 \x20 sink out (files): takes top; exactly once, by overwriting\n";
     assert_eq!(finished.stdout, shown);
     assert_eq!(finished.stderr, "");
 }

@@ -93,7 +93,7 @@ fn same(tree: &Tree, reference: &Tree) {
 #[test]
 fn given_the_same_rows_when_run_with_other_partitions_threads_and_chunks_then_every_file_has_the_same_bytes() {
     let reference = run(CUTS[0], &pipeline(CUTS[0])).tree("out");
-    assert_eq!(reference.0.len(), 3 * SINKS.len(), "three batches a sink");
+    assert_eq!(reference.0.len(), 3 * 2 * SINKS.len(), "three batches a sink, a file and a manifest each");
     each(CUTS, |cut| same(&run(cut, &pipeline(cut)).tree("out"), &reference));
 }
 
@@ -149,7 +149,7 @@ fn given_a_text_of_many_small_blocks_when_run_with_other_cuts_then_every_file_ha
         folder.tree("out")
     };
     let reference = run(CUTS[0], "200 B");
-    assert_eq!(reference.0.len(), 6, "three batches a sink");
+    assert_eq!(reference.0.len(), 3 * 2 * 2, "three batches a sink, a file and a manifest each");
     each(CUTS, |cut| same(&run(cut, "200 B"), &reference));
     // The order of a chain of transforms does not even depend on the blocks.
     let lines_of = |tree: &Tree| {
@@ -194,6 +194,6 @@ fn given_floats_when_aggregated_by_queries_then_the_bits_do_not_depend_on_the_cu
         )
     };
     let reference = run(CUTS[0], &pipeline(CUTS[0])).tree("out");
-    assert_eq!(reference.0.len(), 4, "two batches a sink");
+    assert_eq!(reference.0.len(), 2 * 2 * 2, "two batches a sink, a file and a manifest each");
     each(CUTS, |cut| same(&run(cut, &pipeline(cut)).tree("out"), &reference));
 }

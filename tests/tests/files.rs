@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its case should fail there")]
 
-use serde_json::json;
-use weir_tests::output::{row, staged};
+use serde_json::{Value, json};
+use weir_tests::output::{MANIFEST, row, staged};
 use weir_tests::{Folder, each};
 
 /// Three batches of orders, the second without rows that pass.
@@ -41,8 +41,21 @@ fn folder() -> Folder {
     folder
 }
 
+/// The files that were written. Each folder's manifest lists its own.
 fn names(folder: &Folder) -> Vec<String> {
-    folder.tree("deep/er/out").0.keys().map(|path| path.display().to_string()).collect()
+    let tree = folder.tree("deep/er/out");
+    let (manifests, parts): (Vec<_>, Vec<_>) = tree.0.iter().partition(|(path, _)| path.ends_with(MANIFEST));
+    let listed = manifests.into_iter().flat_map(|(path, text)| {
+        let manifest: Value = serde_json::from_slice(text).unwrap();
+        let folder = path.parent().unwrap().to_owned();
+        assert_eq!(folder.display().to_string(), format!("batch_time={}", manifest["batch_time"]));
+        let files = manifest["files"].as_array().unwrap().clone();
+        files.into_iter().map(move |file| (folder.join(file["name"].as_str().unwrap()), file["bytes"].clone()))
+    });
+    let listed: Vec<_> = listed.collect();
+    let written: Vec<_> = parts.iter().map(|(path, bytes)| ((*path).clone(), json!(bytes.len()))).collect();
+    assert_eq!(listed, written);
+    parts.into_iter().map(|(path, _)| path.display().to_string()).collect()
 }
 
 #[test]
@@ -99,7 +112,8 @@ fn given_parquet_when_batches_are_written_then_each_file_is_whole() {
     let folder = folder();
     folder.run_once(&pipeline("parquet")).ok();
     assert_eq!(names(&folder), ["batch_time=1000/part-00000.parquet", "batch_time=3000/part-00000.parquet"]);
-    for bytes in folder.tree("deep/er/out").0.values() {
+    for path in names(&folder) {
+        let bytes = &folder.tree("deep/er/out").0[std::path::Path::new(&path)];
         assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1") && bytes.len() > 500);
     }
 }

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use weir_tests::Folder;
 
 const PIPELINE: &str = r#"
+    batch = { interval = "100ms" }
     [sources.lines]
     type = "file"
     path = "lines.txt"
-    rate = "10/s"
+    rate = "100/s"
     [operators.words]
     transform = "words@0.1.0"
     inputs = ["lines"]
@@ -25,9 +26,10 @@ const PIPELINE: &str = r#"
 fn folder() -> (Folder, PathBuf) {
     let folder = Folder::new();
     folder.write("lines.txt", "to be or not to be\n".repeat(50));
-    folder.run_once(PIPELINE).ok();
-    let log = folder.data().join("pipelines/p/batches.log");
-    assert!(fs::read(&log).expect("there is a log").starts_with(b"WEIRLOG2"));
+    folder.write("p.toml", PIPELINE);
+    folder.weir(&["run", "p.toml"]).ok();
+    let log = folder.data().join("pipelines/p/live/batches.log");
+    assert!(fs::read(&log).expect("there is a log").starts_with(b"WEIRLOG3"));
     (folder, log)
 }
 
@@ -38,10 +40,10 @@ fn given_a_log_that_was_cut_short_when_the_host_starts_again_then_it_drops_the_t
         let before = folder.tree("out");
         let bytes = fs::read(&log).expect("there is a log");
         fs::write(&log, &bytes[..bytes.len() - missing]).expect("it can be written");
-        let finished = folder.run_once(PIPELINE).ok();
+        let finished = folder.weir(&["run", "p.toml"]).ok();
         assert!(finished.stderr.contains("was cut short"), "{}", finished.stderr);
         assert_eq!(folder.tree("out"), before);
-        let finished = folder.run_once(PIPELINE).ok();
+        let finished = folder.weir(&["run", "p.toml"]).ok();
         assert!(!finished.stderr.contains("was cut short"), "{}", finished.stderr);
     }
 }
@@ -53,17 +55,17 @@ fn given_a_log_damaged_in_the_middle_when_the_host_starts_then_it_refuses_and_ch
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x40;
     fs::write(&log, &bytes).expect("it can be written");
-    let says = ["the batch log", "pipelines/p/batches.log is damaged; nothing was changed", "move it away"];
-    folder.run_once(PIPELINE).refused(&says);
+    let says = ["the batch log", "pipelines/p/live/batches.log is damaged; nothing was changed", "move it away"];
+    folder.weir(&["run", "p.toml"]).refused(&says);
     assert_eq!(fs::read(&log).expect("it is there"), bytes);
     fs::remove_file(&log).expect("it can be removed");
-    folder.run_once(PIPELINE).ok();
+    folder.weir(&["run", "p.toml"]).ok();
 }
 
 #[test]
 fn given_a_file_that_is_no_log_when_the_host_starts_then_it_is_left_alone() {
     let (folder, log) = folder();
     fs::write(&log, "my own notes, of more than eight bytes\n").expect("it can be written");
-    folder.run_once(PIPELINE).refused(&["batches.log"]);
+    folder.weir(&["run", "p.toml"]).refused(&["batches.log"]);
     assert_eq!(fs::read(&log).expect("it is there"), b"my own notes, of more than eight bytes\n");
 }

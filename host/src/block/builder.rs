@@ -5,7 +5,7 @@
 //! alone unless [`BlockBuilder::seal`] is called on a clock, so a source that is read to its end gives the same blocks
 //! however its bytes arrived.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use memchr::{memchr, memchr_iter};
@@ -17,6 +17,7 @@ use super::{Block, BlockStore, Reservation};
 #[derive(Debug)]
 pub struct BlockBuilder {
     store: BlockStore,
+    source: Arc<str>,
     block_size: usize,
     state: Mutex<State>,
     /// Whether a push waits for memory that only a cut, or another source's, can free.
@@ -32,12 +33,15 @@ struct State {
 }
 
 impl BlockBuilder {
-    /// A builder that seals a block at `block_size` bytes: after the record that reaches it.
-    pub fn new(store: BlockStore, block_size: u64) -> Self {
+    /// A builder of the blocks of `source` that seals one at `block_size` bytes: after the record that reaches it. Its
+    /// first blocks are those that an earlier run has received and no batch has taken.
+    pub fn new(store: BlockStore, source: &str, block_size: u64) -> Self {
+        let state = State { sealed: store.take_waiting(source), ..State::default() };
         Self {
             store,
+            source: source.into(),
             block_size: usize::try_from(block_size).unwrap_or(usize::MAX).max(1),
-            state: Mutex::new(State::default()),
+            state: Mutex::new(state),
             stalled: watch::Sender::new(false),
         }
     }
@@ -62,7 +66,7 @@ impl BlockBuilder {
 
     /// Closes the open block, if it holds anything.
     pub fn seal(&self) {
-        self.state().seal(&self.store);
+        self.state().seal(self);
     }
 
     /// All blocks since the last call, the open one included, in the order in which their records arrived.
@@ -70,7 +74,7 @@ impl BlockBuilder {
         // What waits for memory now will get some of what is taken here, when it is released.
         self.stalled.send_replace(false);
         let mut state = self.state();
-        state.seal(&self.store);
+        state.seal(self);
         std::mem::take(&mut state.sealed)
     }
 
@@ -99,7 +103,7 @@ impl BlockBuilder {
             let rest = memory.split_off(later.len());
             state.append(now, memory);
             if state.open.len() >= self.block_size {
-                state.seal(&self.store);
+                state.seal(self);
             }
             match rest {
                 Some(rest) if !later.is_empty() => (records, memory) = (later, rest),
@@ -123,12 +127,12 @@ impl State {
         }
     }
 
-    fn seal(&mut self, store: &BlockStore) {
+    fn seal(&mut self, builder: &BlockBuilder) {
         let Some(memory) = self.open_memory.take() else { return };
         let rows = std::mem::take(&mut self.open_rows);
         // Boxing drops the spare capacity, which nobody has reserved.
         let bytes = Bytes::from(std::mem::take(&mut self.open).into_boxed_slice());
-        self.sealed.push(store.insert(bytes, rows, memory));
+        self.sealed.push(builder.store.insert(&builder.source, bytes, rows, Vec::new(), memory));
     }
 }
 
@@ -159,7 +163,7 @@ mod tests {
     #[test]
     fn given_records_when_a_block_is_full_or_sealed_then_it_holds_whole_records() {
         let store = BlockStore::new(1000);
-        let builder = BlockBuilder::new(store.clone(), 4);
+        let builder = BlockBuilder::new(store.clone(), "s", 4);
         push(&builder, b"a\nbb\nccccccc\nd\n");
         builder.seal();
         builder.seal();
@@ -176,7 +180,7 @@ mod tests {
     #[test]
     fn given_no_room_when_records_are_pushed_then_the_push_stalls_until_blocks_are_released() {
         let store = BlockStore::new(8);
-        let builder = BlockBuilder::new(store.clone(), 4);
+        let builder = BlockBuilder::new(store.clone(), "s", 4);
         push(&builder, b"aaa\nbbb\n");
         let mut waiting = std::pin::pin!(builder.push(b"ccc\n"));
         assert!(builder.until_stalled().now_or_never().is_none());
@@ -203,9 +207,9 @@ mod tests {
         ) {
             let whole: Vec<u8> = records.iter().flat_map(|r| format!("{r}\n").into_bytes()).collect();
             let store = BlockStore::new(100_000);
-            let at_once = BlockBuilder::new(store.clone(), block_size);
+            let at_once = BlockBuilder::new(store.clone(), "s", block_size);
             push(&at_once, &whole);
-            let in_pieces = BlockBuilder::new(store.clone(), block_size);
+            let in_pieces = BlockBuilder::new(store.clone(), "s", block_size);
             let mut rest = &records[..];
             for piece in pieces.iter().cycle() {
                 if rest.is_empty() { break; }

@@ -1,19 +1,38 @@
 //! Received data, by reference. A block is an immutable run of whole records; a batch's input is a list of blocks.
 //!
 //! A source that can be re-read never copies its data here: its blocks are ranges, read when the batch runs. Received
-//! data lies in the [`BlockStore`], put there by a [`BlockBuilder`] for each source, until its batch is forgotten.
+//! data lies in the [`BlockStore`], put there by a [`BlockBuilder`] for each source, until its batch is forgotten; of a
+//! live run it also lies in the block log, on disk, so that it outlives the host.
 
 mod builder;
+mod log;
+mod requests;
 mod store;
 
 pub use builder::BlockBuilder;
+pub use requests::{RequestKey, TakenRequest, TakenRequests};
 pub use store::{BlockStore, BlockStoreError, Reservation};
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// Names a block in the [`BlockStore`] of one host.
+use crate::time::BatchTime;
+
+/// The blocks that batches have taken, as the batch log tells.
+pub type CutBlocks = BTreeMap<BlockId, CutBlock>;
+
+/// What has become of a block that a batch has taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CutBlock {
+    /// The batch.
+    pub batch: BatchTime,
+    /// Whether the batch is never run again, so that the block is not needed any more.
+    pub done: bool,
+}
+
+/// Names a block in the [`BlockStore`] of one pipeline's live runs, or of one run over all input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BlockId(pub u64);
 

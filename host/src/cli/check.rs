@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
         outln!("  operator {name} ({what}): {}", describe(&typed.streams[name]))?;
     }
     for (name, sink) in &typed.loaded.pipeline.sinks {
-        outln!("  sink {name}: takes {}", sink.inputs().join(", "))?;
+        outln!("  sink {name} ({}): takes {}; {}", sink.kind(), sink.inputs().join(", "), sink.delivery())?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use super::check::{load, operators};
 use super::progress;
 use crate::control;
 use crate::data_dir::{DataDir, HostFile};
-use crate::driver::{Handle, Setup, Status, SystemClock, Typed, cores};
+use crate::driver::{Handle, Setup, Status, SystemClock, Typed, cores, forget};
 use crate::plan::Operators;
 use crate::query::{Catalog, Reader};
 use crate::source::Mode;
@@ -36,6 +36,15 @@ pub(in crate::cli) struct Args {
     /// With --once: the instant at which the first batch begins, as in 2026-01-31T00:00:00Z
     #[arg(long, value_name = "TIME", default_value = "1970-01-01T00:00:00Z", requires = "once", value_parser = instant)]
     start: SystemTime,
+
+    /// Begin anew: forget the states, the past batches, how far sources were read, and what was received and not processed.
+    /// What sinks hold stays. A run with --once always begins anew
+    #[arg(long, conflicts_with = "once")]
+    fresh: bool,
+
+    /// Go on without what the pipeline, as it is now, cannot keep of these operators and sources
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "once")]
+    give_up: Vec<String>,
 
     /// Threads on which operators run [default: one for each core]
     #[arg(long, value_name = "N")]
@@ -88,7 +97,12 @@ async fn host(
 ) -> Result<Status> {
     let mut typed = Typed::new(loaded, &operators).await?;
     let name = typed.loaded.name.clone();
-    let folder = data.claim(&name)?;
+    let mut folder = data.claim(&name)?;
+    if args.once {
+        folder = folder.once()?;
+    } else if args.fresh {
+        forget(&folder)?;
+    }
     let interval = typed.loaded.pipeline.batch.interval.0;
     let start = args.start.duration_since(SystemTime::UNIX_EPOCH);
     let start = start.context("--start must not be before 1970")?;
@@ -98,9 +112,16 @@ async fn host(
         start: BatchTime::after(u64::try_from(start.as_millis())?, interval),
         clock: Arc::new(SystemClock),
         output: Arc::new(Mutex::new(std::io::stdout())),
+        give_up: args.give_up.clone(),
         on_batch: Box::new(progress::batch),
     };
-    let (driver, handle) = setup.open(typed.clone(), operators.clone(), &folder)?;
+    let (driver, handle) = setup.open(typed.clone(), operators.clone(), &folder).await?;
+    if driver.has_ended() {
+        eprintln!(
+            "all input of pipeline `{name}` was read to its end by an earlier run: there is nothing to do. To read it again, \
+             begin anew with --fresh"
+        );
+    }
     // The driver reads tables again as time goes; the first rows of each must not stay in memory for that.
     typed.forget_rows();
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 use datafusion::error::DataFusionError;
@@ -15,11 +15,14 @@ use futures::StreamExt;
 use tokio::runtime::Handle;
 use tokio::task::{JoinSet, spawn_blocking};
 
+use super::clock::Clock;
 use super::dead_letters::DeadLetters;
 use super::log::Cut;
+use super::outage::Attempts;
 use super::planner::{KeptStream, Plans, plan};
 use super::typed::Typed;
-use crate::plan::{BatchRoom, OperatorMeter, QUERY_ROWS, Rooms, past};
+use crate::plan::{BatchRoom, OperatorMeter, QUERY_ROWS, Report, Rooms, past};
+use crate::sink::{Sink, SinkError, SinkFailed};
 use crate::state::{Kept, Staged};
 use crate::time::BatchTime;
 
@@ -32,10 +35,42 @@ pub struct Done {
     pub meters: BTreeMap<String, OperatorMeter>,
 }
 
+/// Why a batch is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is to happen.
+    Run,
+    /// It has happened: only what it left behind is wanted again.
+    Recompute,
+}
+
 #[derive(Clone, Copy)]
 enum Step {
     Begin,
     Commit,
+}
+
+impl Step {
+    async fn take(self, sink: &dyn Sink, batch: BatchTime) -> Result<(), SinkError> {
+        match self {
+            Self::Begin => sink.begin(batch).await,
+            Self::Commit => sink.commit(batch).await,
+        }
+    }
+}
+
+/// A batch that was run and staged, and is not committed.
+struct Ran {
+    room: Arc<BatchRoom>,
+    report: Report,
+    rows_out: Vec<(String, u64)>,
+    kept: Vec<KeptStream>,
+}
+
+impl Ran {
+    fn done(self) -> Done {
+        Done { rows_out: self.rows_out, meters: self.report.meters }
+    }
 }
 
 /// All that batches run with.
@@ -45,42 +80,100 @@ pub struct Runner {
     pub rooms: Arc<Rooms>,
     /// Where rejected rows go.
     pub dead_letters: DeadLetters,
+    /// Times the pauses in which a batch waits for a sink that is down.
+    pub clock: Arc<dyn Clock>,
     /// How many partitions a stream has.
     pub partitions: NonZeroUsize,
 }
 
 impl Runner {
     /// Runs the batch: stages every sink's output, then makes all of it visible. Nothing is visible when it fails before.
-    pub async fn run(&self, typed: Arc<Typed>, cut: Arc<Cut>) -> Result<Done> {
-        let batch = cut.batch;
-        let done = self.stage_and_commit(typed, cut).await;
-        if done.is_err() {
-            // What was staged may be what fills the disk. The batch's own error is the one to tell.
-            let _ = self.each_sink(batch, Step::Begin).await;
+    /// A sink that is down is waited for. A batch that is computed again touches no sink and keeps no dead letters.
+    pub async fn run(&self, typed: Arc<Typed>, cut: Arc<Cut>, purpose: Purpose) -> Result<Done> {
+        match purpose {
+            Purpose::Run => {
+                let done = self.stage_and_commit(typed, &cut).await;
+                if done.is_err() {
+                    self.unstage(cut.batch).await;
+                }
+                done
+            }
+            Purpose::Recompute => {
+                let ran = self.compute(typed, &cut, purpose).await?;
+                let staged = self.staged(&cut, &ran)?;
+                self.leave(cut.batch, staged).await?;
+                Ok(ran.done())
+            }
         }
-        done
     }
 
-    async fn stage_and_commit(&self, typed: Arc<Typed>, cut: Arc<Cut>) -> Result<Done> {
-        self.each_sink(cut.batch, Step::Begin).await?;
-        let room = Arc::new(BatchRoom::new(cut.batch));
-        let done = self.stage(typed, &cut, &room).await;
-        if done.is_err() {
-            room.abandon();
-        }
-        let (rows_out, kept) = done?;
-        let mut report = room.take_report();
-        let letters = std::mem::take(&mut report.dead_letters);
-        let (dead_letters, batch) = (self.dead_letters.clone(), cut.batch);
+    async fn stage_and_commit(&self, typed: Arc<Typed>, cut: &Cut) -> Result<Done> {
+        let batch = cut.batch;
+        let mut attempts = Attempts::new(&*self.clock, batch);
+        let mut ran = loop {
+            let ran = self.begin_and_stage(typed.clone(), cut).await;
+            if let Some(ran) = attempts.ended(ran).await? {
+                break ran;
+            }
+        };
+        let (dead_letters, letters) = (self.dead_letters.clone(), std::mem::take(&mut ran.report.dead_letters));
         spawn_blocking(move || dead_letters.keep(batch, &letters)).await??;
+        let staged = self.staged(cut, &ran)?;
+        for name in self.rooms.sinks.keys() {
+            while attempts.ended(self.take_step(name, batch, Step::Commit).await).await?.is_none() {}
+        }
+        self.leave(batch, staged).await?;
+        Ok(ran.done())
+    }
+
+    /// What the batch leaves behind for those that follow.
+    fn staged(&self, cut: &Cut, ran: &Ran) -> Result<Staged> {
+        let Ran { room, kept, .. } = ran;
         let read = cut.tables.iter().map(|(name, digest)| Ok((name.clone(), self.rooms.tables.get(*digest)?)));
         let tables = read.collect::<Result<_>>()?;
-        let (deltas, kept, watermarks) = (room.take_deltas(), kept_rows(&room, kept)?, room.known_watermarks());
-        let staged = Staged { deltas, kept, tables, watermarks };
-        self.each_sink(cut.batch, Step::Commit).await?;
+        Ok(Staged {
+            deltas: room.take_deltas(),
+            kept: kept_rows(room, kept)?,
+            tables,
+            watermarks: room.known_watermarks(),
+        })
+    }
+
+    /// Makes it visible to them.
+    async fn leave(&self, batch: BatchTime, staged: Staged) -> Result<()> {
         let state = self.rooms.state.clone();
-        self.rooms.pool.run(move || state.commit(batch, staged)).await?;
-        Ok(Done { rows_out, meters: report.meters })
+        Ok(self.rooms.pool.run(move || state.commit(batch, staged)).await?)
+    }
+
+    /// Stages the batch from its beginning, whatever an earlier attempt left. When it fails, nothing is left staged.
+    async fn begin_and_stage(&self, typed: Arc<Typed>, cut: &Cut) -> Result<Ran> {
+        for name in self.rooms.sinks.keys() {
+            self.take_step(name, cut.batch, Step::Begin).await?;
+        }
+        let ran = self.compute(typed, cut, Purpose::Run).await;
+        if ran.is_err() {
+            self.unstage(cut.batch).await;
+        }
+        ran
+    }
+
+    async fn compute(&self, typed: Arc<Typed>, cut: &Cut, purpose: Purpose) -> Result<Ran> {
+        let room = Arc::new(BatchRoom::new(cut.batch));
+        match self.stage(typed, cut, &room, purpose).await {
+            Ok((rows_out, kept)) => Ok(Ran { report: room.take_report(), room, rows_out, kept }),
+            Err(error) => {
+                room.abandon();
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes what was staged: it may be what fills the disk.
+    async fn unstage(&self, batch: BatchTime) {
+        for name in self.rooms.sinks.keys() {
+            // The error for which this is done is the one to tell.
+            let _ = self.take_step(name, batch, Step::Begin).await;
+        }
     }
 
     /// Runs the batch's plans: the rows staged for each sink, and the streams whose rows are to outlive the batch.
@@ -89,11 +182,12 @@ impl Runner {
         typed: Arc<Typed>,
         cut: &Cut,
         room: &Arc<BatchRoom>,
+        purpose: Purpose,
     ) -> Result<(Vec<(String, u64)>, Vec<KeptStream>)> {
         let context = self.context(room.clone());
         let mut tasks = JoinSet::new();
         let Plans { sinks, drains, kept } = plan(&typed, cut, self.partitions, &self.rooms.state).await?;
-        for (name, plan) in sinks {
+        for (name, plan) in sinks.into_iter().filter(|_| purpose == Purpose::Run) {
             let context = context.clone();
             tasks.spawn(async move { Ok::<_, anyhow::Error>(Some((name, staged_rows(plan, context).await?))) });
         }
@@ -112,20 +206,12 @@ impl Runner {
         Ok((rows_out, kept))
     }
 
-    /// Takes a step with every sink, on a thread that may block on the disk.
-    async fn each_sink(&self, batch: BatchTime, step: Step) -> Result<()> {
-        let (rooms, runtime) = (self.rooms.clone(), Handle::current());
-        let all = async move {
-            for (name, sink) in &rooms.sinks {
-                let done = match step {
-                    Step::Begin => sink.begin(batch).await,
-                    Step::Commit => sink.commit(batch).await,
-                };
-                done.with_context(|| format!("sink `{name}`"))?;
-            }
-            Ok(())
-        };
-        spawn_blocking(move || runtime.block_on(all)).await?
+    /// Takes a step with a sink, on a thread that may block on the disk or a server.
+    async fn take_step(&self, name: &str, batch: BatchTime, step: Step) -> Result<()> {
+        let Some(sink) = self.rooms.sinks.get(name).cloned() else { bail!("there is no sink `{name}`") };
+        let runtime = Handle::current();
+        let taken = spawn_blocking(move || runtime.block_on(step.take(&*sink, batch))).await?;
+        Ok(taken.map_err(|error| SinkFailed { sink: name.to_owned(), error })?)
     }
 
     fn context(&self, room: Arc<BatchRoom>) -> Arc<TaskContext> {
@@ -145,18 +231,29 @@ async fn drain(plan: Arc<dyn ExecutionPlan>, partition: usize, context: Arc<Task
 }
 
 /// The rows of the streams that are kept, once all tasks are done.
-fn kept_rows(room: &BatchRoom, streams: Vec<KeptStream>) -> Result<Vec<Kept>> {
-    let kept = streams.into_iter().map(|KeptStream { stream, segments, forget }| {
-        let past = past(room.take_persisted(&stream), segments).map_err(readable)?;
-        Ok(Kept { stream, past, forget })
+fn kept_rows(room: &BatchRoom, streams: &[KeptStream]) -> Result<Vec<Kept>> {
+    let kept = streams.iter().map(|KeptStream { stream, segments, forget }| {
+        let past = past(room.take_persisted(stream), *segments).map_err(readable)?;
+        Ok(Kept { stream: stream.clone(), past, forget: *forget })
     });
     kept.collect()
 }
 
 async fn staged_rows(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<u64> {
-    let counts = collect(plan, context).await.map_err(readable)?;
+    let counts = collect(plan, context).await.map_err(of_sink)?;
     let Some(count) = counts.first() else { bail!("a sink's plan answered nothing") };
     Ok(count.column(0).as_primitive::<UInt64Type>().values().iter().sum())
+}
+
+/// An error of a sink stays what it is, so that the batch can wait for the sink.
+fn of_sink(error: DataFusionError) -> anyhow::Error {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<SinkFailed>() {
+            Ok(failed) => (*failed).into(),
+            Err(inner) => readable(DataFusionError::External(inner)),
+        },
+        other => readable(other),
+    }
 }
 
 /// DataFusion's wrapping says how an error travelled; people want to know what it was.

@@ -14,6 +14,12 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
 
     /// Returns once it is `millis` or later.
     async fn until(&self, millis: u64);
+
+    /// Returns after so long.
+    async fn pause(&self, length: Duration) {
+        let millis = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        self.until(self.now().saturating_add(millis)).await;
+    }
 }
 
 /// The machine's clock.
@@ -35,6 +41,11 @@ impl Clock for SystemClock {
             }
             tokio::time::sleep(Duration::from_millis(left.min(1000))).await;
         }
+    }
+
+    /// Whether or not the clock is set meanwhile.
+    async fn pause(&self, length: Duration) {
+        tokio::time::sleep(length).await;
     }
 }
 

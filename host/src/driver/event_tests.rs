@@ -55,7 +55,7 @@ async fn run(folder: &Path, pipeline: &str, threads: usize) -> Result<Made> {
     let loaded = Pipeline::parse(pipeline, &folder.join("p.toml"), &|_| None).map_err(|e| anyhow!("{e:?}"))?;
     let typed = Typed::new(loaded, &operators).await?;
     let own = tempfile::tempdir()?;
-    let claimed = DataDir::at(own.path()).claim("p")?;
+    let claimed = DataDir::at(own.path()).claim("p")?.once()?;
     let printed = Arc::new(Mutex::new(Vec::new()));
     let counts = Arc::new(Mutex::new(Vec::new()));
     let counted = counts.clone();
@@ -65,11 +65,12 @@ async fn run(folder: &Path, pipeline: &str, threads: usize) -> Result<Made> {
         start: BatchTime::from_millis(1000),
         clock: Arc::new(SystemClock),
         output: printed.clone(),
+        give_up: Vec::new(),
         on_batch: Box::new(move |stats| {
             counted.lock().unwrap_or_else(PoisonError::into_inner).push(stats.rows_out as usize);
         }),
     };
-    let (driver, _handle) = setup.open(typed, operators, &claimed)?;
+    let (driver, _handle) = setup.open(typed, operators, &claimed).await?;
     let status = tokio::time::timeout(PATIENCE, driver.run()).await.context("it hangs")??;
     let printed = String::from_utf8(printed.lock().unwrap_or_else(PoisonError::into_inner).clone())?;
     let mut lines = printed.lines().map(str::to_owned);
@@ -284,9 +285,10 @@ async fn a_host_that_is_stopped_leaves_windows_open() {
         start: BatchTime::from_millis(0),
         clock: Arc::new(clock.clone()),
         output: Arc::new(Mutex::new(Vec::new())),
+        give_up: Vec::new(),
         on_batch: Box::new(move |stats| drop(sender.send(stats.clone()))),
     };
-    let (driver, handle) = setup.open(typed, OPERATORS.1.clone(), &claimed).expect("opens");
+    let (driver, handle) = setup.open(typed, OPERATORS.1.clone(), &claimed).await.expect("opens");
     let running = tokio::spawn(driver.run());
     clock.advance(Duration::from_secs(1));
     // Of 0, 1 and 2 the watermark, 2, has passed the window of the first two.

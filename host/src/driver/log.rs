@@ -15,7 +15,7 @@ use crate::operator::Digest;
 use crate::source::SourceCut;
 use crate::time::BatchTime;
 
-const HEADER: &[u8; 8] = b"WEIRLOG2";
+const HEADER: &[u8; 8] = b"WEIRLOG3";
 
 /// Longer records are not written; a longer length in the file is damage.
 const LONGEST: u32 = 64 << 20;
@@ -54,10 +54,12 @@ pub enum Record {
     Started {
         /// The engine's identity: results are comparable bit for bit under the same one.
         engine: u64,
-        /// Whether batch times follow the clock.
-        live: bool,
+        /// The pipeline that it runs, by the digest of its definition.
+        definition: Digest,
+        /// No batch up to this one is cut, whatever the clock says: they belong to earlier runs.
+        after: BatchTime,
     },
-    /// A batch is about to run.
+    /// A batch is about to run. A batch that did not commit may be cut again: the last cut counts.
     Cut(Cut),
     /// A batch is done: its output is visible, its input may be forgotten.
     Committed {
@@ -75,6 +77,8 @@ pub enum Record {
         /// What runs from then on.
         to: Running,
     },
+    /// All sources have come to their end, and everything is committed.
+    Ended,
 }
 
 /// The log of one pipeline, open for appending.
@@ -202,7 +206,11 @@ mod tests {
 
     #[test]
     fn what_was_appended_is_read_back() {
-        let records = [Record::Started { engine: 7, live: true }, committed(1000), committed(2000)];
+        let records = [
+            Record::Started { engine: 7, definition: Digest::of(b"p"), after: BatchTime::from_millis(0) },
+            committed(1000),
+            committed(2000),
+        ];
         let (_folder, path) = written(&records);
         assert_eq!(BatchLog::open(&path).unwrap().1, records);
     }

@@ -4,14 +4,21 @@
 //! that a batch's result depends on and is logged before the batch runs; a swap takes effect between two cuts.
 
 mod batch;
+mod checkpointing;
 mod clock;
 mod dead_letters;
+mod definition;
 #[cfg(test)]
 mod event_tests;
 mod initial;
 mod log;
+mod outage;
 mod planner;
 mod rate;
+mod received;
+mod recovery;
+#[cfg(test)]
+mod recovery_tests;
 mod setup;
 mod sources;
 mod sql;
@@ -30,12 +37,15 @@ use anyhow::{Context, Result, anyhow, bail};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-pub use batch::{Done, Runner};
+use self::checkpointing::Checkpointing;
+
+pub use batch::{Done, Purpose, Runner};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use dead_letters::DeadLetters;
 pub use log::{BatchLog, Cut, Record, Running};
 pub use planner::{KeptStream, Plans, plan};
 pub use rate::{Measured, PidRateEstimator};
+pub use recovery::forget;
 pub use setup::{Setup, cores};
 pub use sources::Sources;
 pub use sql::Query;
@@ -44,11 +54,14 @@ pub use status::{BatchStats, KeptSize, StateSize, Status};
 pub use tables::{Table, Tables};
 pub use typed::{BatchWindow, EventWindow, SourceTime, Typed, TypedOperator, TypedSource, Windows};
 
-use crate::block::BlockStore;
+use crate::block::{BlockId, BlockStore};
 use crate::pipeline::OnReject;
 use crate::source::{MAX_RECORD_BYTES, Mode};
 use crate::state::Store;
 use crate::time::BatchTime;
+
+/// Batches that may wait to be run; the stream is not cut further before there are fewer.
+const MOST_QUEUED: usize = 1000;
 
 /// Everything that can happen to a driver.
 enum Event {
@@ -56,6 +69,8 @@ enum Event {
     Tick,
     /// The batch at work came to its end.
     Ran(Result<Done>),
+    /// A checkpoint holds what all batches up to this one have left behind.
+    Checkpointed(BatchTime),
     /// Somebody wants something.
     Asked(Request),
 }
@@ -112,6 +127,14 @@ pub struct Parts {
     pub mode: Mode,
     /// The first batch.
     pub first: BatchTime,
+    /// Batches that earlier runs have cut: to be run, or computed again, before the first.
+    backlog: Vec<(Cut, Purpose)>,
+    /// Whether no batch is to be cut.
+    ended: bool,
+    /// Where what batches leave behind is written down, if it is to be.
+    checkpointing: Option<Checkpointing>,
+    /// What the log is to say of this run, before all else.
+    started: Record,
     /// Called with each batch that is committed.
     pub on_batch: Box<dyn FnMut(&BatchStats) + Send>,
 }
@@ -119,6 +142,7 @@ pub struct Parts {
 struct Queued {
     typed: Arc<Typed>,
     cut: Arc<Cut>,
+    purpose: Purpose,
 }
 
 struct AtWork {
@@ -135,6 +159,9 @@ pub struct Driver {
     tables: Arc<Tables>,
     runner: Runner,
     log: BatchLog,
+    checkpointing: Option<Checkpointing>,
+    /// Received blocks of committed batches that no checkpoint holds.
+    unforgotten: VecDeque<(BatchTime, Vec<BlockId>)>,
     clock: Arc<dyn Clock>,
     mode: Mode,
     interval: Duration,
@@ -151,6 +178,8 @@ pub struct Driver {
     refused: HashMap<String, u64>,
     requests: mpsc::Receiver<Request>,
     started: Instant,
+    /// What the log is to say of this run.
+    started_record: Record,
     status: Arc<RwLock<Status>>,
     on_batch: Box<dyn FnMut(&BatchStats) + Send>,
 }
@@ -192,7 +221,8 @@ impl Handle {
 impl Driver {
     /// Puts a driver together.
     pub fn new(parts: Parts) -> (Self, Handle) {
-        let Parts { typed, sources, tables, runner, log, clock, mode, first, on_batch } = parts;
+        let Parts { typed, sources, tables, runner, log, clock, mode, first, .. } = parts;
+        let (backlog, checkpointing, on_batch) = (parts.backlog, parts.checkpointing, parts.on_batch);
         let interval = typed.loaded.pipeline.batch.interval.0;
         let status = Status {
             pipeline: typed.loaded.name.clone(),
@@ -212,42 +242,72 @@ impl Driver {
         let status = Arc::new(RwLock::new(status));
         let (sender, requests) = mpsc::channel(16);
         let handle = Handle { requests: sender, status: status.clone(), store: runner.rooms.state.clone() };
+        let typed = Arc::new(typed);
+        let queued = |(cut, purpose)| Queued { typed: typed.clone(), cut: Arc::new(cut), purpose };
         let driver = Self {
-            typed: Arc::new(typed),
+            queue: backlog.into_iter().map(queued).collect(),
+            typed,
             sources: Some(sources),
             tables: Arc::new(tables),
             runner,
             log,
+            checkpointing,
+            unforgotten: VecDeque::new(),
             clock,
             mode,
             interval,
             next: first,
-            queue: VecDeque::new(),
             at_work: None,
             draining: false,
-            ended: false,
+            ended: parts.ended,
             before: HashMap::new(),
             refused: HashMap::new(),
             requests,
             started: Instant::now(),
+            started_record: parts.started,
             status,
             on_batch,
         };
         (driver, handle)
     }
 
+    /// Whether there is nothing left to do: all input was read to its end before.
+    pub fn has_ended(&self) -> bool {
+        self.ended && self.queue.is_empty()
+    }
+
     /// Runs until the sources have ended or somebody asks to stop, and all that was received is processed.
     pub async fn run(mut self) -> Result<Status> {
-        self.log.append(&Record::Started { engine: self.engine(), live: self.mode == Mode::Live })?;
+        self.log.append(&self.started_record)?;
+        let ran = self.work().await;
+        // What is committed need not be computed again, however the run came to its end.
+        let rooms = self.runner.rooms.clone();
+        let written = match &mut self.checkpointing {
+            Some(checkpointing) => checkpointing.finish(&rooms.state, &rooms.pool).await,
+            None => Ok(()),
+        };
+        if let Err(error) = written {
+            tracing::warn!("cannot write the last checkpoint; the next start will compute it again: {error:#}");
+        }
+        ran?;
+        if !self.draining {
+            self.log.append(&Record::Ended)?;
+        }
+        Ok(self.status.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    async fn work(&mut self) -> Result<()> {
         loop {
             self.start_next();
-            if self.ended && self.at_work.is_none() && self.queue.is_empty() {
-                let status = self.status.read().unwrap_or_else(PoisonError::into_inner).clone();
-                return Ok(status);
+            if self.at_work.is_none() && self.has_ended() {
+                return Ok(());
             }
             match self.event().await? {
+                // What a stopped host has not received stays where it is, for the next run.
+                Event::Tick if self.draining && self.sources.as_ref().is_none_or(Sources::ended) => self.ended = true,
                 Event::Tick => self.cut().await?,
-                Event::Ran(done) => self.committed(done)?,
+                Event::Ran(done) => self.committed(done).await?,
+                Event::Checkpointed(batch) => self.checkpointed(batch),
                 Event::Asked(Request::Stop) => self.stop(),
                 Event::Asked(Request::Swap { to, reply }) => {
                     let swapped = self.swap(to);
@@ -258,17 +318,14 @@ impl Driver {
         }
     }
 
-    fn engine(&self) -> u64 {
-        self.runner.rooms.operators.components().engine().identity()
-    }
-
     /// Waits for what happens next.
     async fn event(&mut self) -> Result<Event> {
         let idle = self.at_work.is_none() && self.queue.is_empty();
-        let Self { at_work, requests, clock, sources, draining, ended, mode, next, .. } = self;
+        let full = self.queue.len() >= MOST_QUEUED;
+        let Self { at_work, requests, clock, sources, draining, ended, mode, next, runner, checkpointing, .. } = self;
         let tick = async {
             match (mode, sources) {
-                _ if *ended => pending().await,
+                _ if *ended || full => pending().await,
                 (Mode::Live, _) if !*draining => clock.until(next.as_millis()).await,
                 (_, Some(sources)) if idle => sources.ready().await?,
                 _ => pending().await,
@@ -281,10 +338,18 @@ impl Driver {
                 None => pending().await,
             }
         };
+        let checkpointed = async {
+            match checkpointing {
+                Some(checkpointing) => checkpointing.written().await,
+                None => pending().await,
+            }
+        };
         tokio::select! {
             biased;
             done = ran => Ok(Event::Ran(done.map_err(|e| anyhow!("a batch was lost: {e}")).and_then(|done| done))),
+            failed = runner.rooms.blocks.failed() => Err(failed.into()),
             Some(request) = requests.recv() => Ok(Event::Asked(request)),
+            written = checkpointed => written.map(Event::Checkpointed),
             ready = tick => ready.map(|()| Event::Tick),
         }
     }
@@ -298,9 +363,11 @@ impl Driver {
             move |sources: &mut Sources| anyhow::Ok((tables.cut(batch)?, sources.cut(batch)?, sources.exhausted()));
         let (tables, sources, ended) = self.with_sources(cut).await??;
         self.count_refused()?;
+        // What a cut names must be there to be read again.
+        self.blocks().durable(&sources::stored(&sources)).await?;
         let cut = Cut { batch, sources, ended, operators: self.typed.running(), tables };
         self.log.append(&Record::Cut(cut.clone()))?;
-        self.queue.push_back(Queued { typed: self.typed.clone(), cut: Arc::new(cut) });
+        self.queue.push_back(Queued { typed: self.typed.clone(), cut: Arc::new(cut), purpose: Purpose::Run });
         self.ended = self.sources.as_ref().is_some_and(Sources::ended);
         Ok(())
     }
@@ -349,16 +416,49 @@ impl Driver {
             // There is no schedule to be behind.
             Mode::Once => Duration::ZERO,
         };
-        let (runner, typed, cut) = (self.runner.clone(), queued.typed.clone(), queued.cut.clone());
-        let task = tokio::spawn(async move { runner.run(typed, cut).await });
+        let (runner, typed, cut, purpose) =
+            (self.runner.clone(), queued.typed.clone(), queued.cut.clone(), queued.purpose);
+        let task = tokio::spawn(async move { runner.run(typed, cut, purpose).await });
         self.at_work = Some(AtWork { queued, started: Instant::now(), scheduling, task });
     }
 
-    /// Logs that the batch at work is done, and forgets its input.
-    fn committed(&mut self, done: Result<Done>) -> Result<()> {
+    /// Logs that the batch at work is done, and lets go of its input.
+    async fn committed(&mut self, done: Result<Done>) -> Result<()> {
         let Some(AtWork { queued, started, scheduling, .. }) = self.at_work.take() else { return Ok(()) };
         let cut = &queued.cut;
         let done = done.with_context(|| format!("batch {} failed", cut.batch))?;
+        if queued.purpose == Purpose::Run {
+            self.tell(&queued, done, started, scheduling)?;
+        }
+        let blocks = sources::stored(&cut.sources);
+        match &mut self.checkpointing {
+            Some(checkpointing) => {
+                self.runner.rooms.blocks.release(blocks.iter().copied());
+                self.unforgotten.push_back((cut.batch, blocks));
+                self.tables.committed(cut.batch);
+                let rooms = &self.runner.rooms;
+                checkpointing.committed(cut, self.clock.now(), &rooms.state, &rooms.pool).await
+            }
+            None => {
+                self.runner.rooms.blocks.forget(&blocks);
+                self.tables.committed(cut.batch);
+                self.tables.checkpointed(cut.batch);
+                Ok(())
+            }
+        }
+    }
+
+    /// A checkpoint holds what these batches left: their input is needed no more.
+    fn checkpointed(&mut self, batch: BatchTime) {
+        while let Some((_, blocks)) = self.unforgotten.pop_front_if(|(committed, _)| *committed <= batch) {
+            self.runner.rooms.blocks.forget(&blocks);
+        }
+        self.tables.checkpointed(batch);
+    }
+
+    /// Logs that a batch is committed, and tells whoever wants to know.
+    fn tell(&mut self, queued: &Queued, done: Done, started: Instant, scheduling: Duration) -> Result<()> {
+        let cut = &queued.cut;
         let rows_in = cut.sources.iter().map(|(_, cut)| sources::rows(cut)).sum();
         let stats = BatchStats {
             batch: cut.batch,
@@ -370,8 +470,6 @@ impl Driver {
             queued: self.queue.len(),
         };
         self.log.append(&Record::Committed { batch: cut.batch, rows_in, rows_out: done.rows_out })?;
-        self.blocks().release(sources::stored(&cut.sources));
-        self.tables.committed(cut.batch);
         if let Some(sources) = &mut self.sources {
             let finished = self.started.elapsed();
             let measured = Measured { finished, rows: 0, processing: stats.processing, scheduling };

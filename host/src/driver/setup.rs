@@ -1,5 +1,6 @@
 //! A driver from a pipeline and a data folder: everything opened, checked and put together.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,20 +8,40 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
 
+use super::checkpointing::Checkpointing;
+use super::definition::{self, Definitions};
 use super::planner::totals;
+use super::recovery::{Misfits, Recovery};
 use super::typed::TypedOperator;
 use super::{
-    BatchLog, BatchStats, Clock, DeadLetters, Driver, Handle, Parts, Record, Runner, Sources, Tables, Typed, initial,
+    BatchLog, BatchStats, Clock, Cut, DeadLetters, Driver, Handle, Parts, Record, Runner, Sources, Tables, Typed,
+    initial, received,
 };
 use crate::block::BlockStore;
+use crate::checkpoint::{Checkpoints, Location};
 use crate::data_dir::PipelineDir;
+use crate::pipeline::{Loaded, Missed};
 use crate::plan::{KEY_GROUPS, Operators, Pool, Rooms};
-use crate::sink::{self, SharedWriter, Sink};
+use crate::sink::{self, SharedWriter, Sink, SinkContext};
 use crate::source::{self, Mode, SourceContext};
-use crate::state::{KeyedSpec, Staged, Store};
+use crate::state::{KeyedSpec, Store};
+use crate::storage::Disk;
 use crate::table::TableStore;
 use crate::time::BatchTime;
 use crate::units::Refresh;
+
+/// How much of a pipeline is to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Everything.
+    Everything,
+    /// Only what is to be computed again of batches that were committed.
+    Settling,
+}
+
+/// For so many batches a live run's sinks remember what they have written. Only the last one can run again, as a batch is
+/// begun when the one before is known to be committed; the rest is for people who look.
+const HORIZON_BATCHES: u32 = 1000;
 
 /// How a pipeline is to be run.
 pub struct Setup {
@@ -34,60 +55,233 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
     /// Where `stdout` sinks print.
     pub output: SharedWriter,
+    /// Operators and sources of which nothing that cannot be kept is asked for.
+    pub give_up: Vec<String>,
     /// Called with each batch that is committed.
     pub on_batch: Box<dyn FnMut(&BatchStats) + Send>,
 }
 
 impl Setup {
-    /// Opens sinks, log and sources, in this order: nothing is received before it can be kept.
-    pub fn open(self, mut typed: Typed, operators: Arc<Operators>, folder: &PipelineDir) -> Result<(Driver, Handle)> {
-        let pipeline = &typed.loaded.pipeline;
-        let batch = &pipeline.batch;
-        let interval = batch.interval.0;
+    /// Opens sinks, logs and sources, in this order: nothing is received before it can be kept. A live run goes on where
+    /// the one before left off.
+    pub async fn open(self, typed: Typed, operators: Arc<Operators>, folder: &PipelineDir) -> Result<(Driver, Handle)> {
+        if self.mode == Mode::Live {
+            self.settle(&typed.loaded, &operators, folder).await?;
+        }
+        self.open_for(Extent::Everything, typed, operators, folder).await
+    }
+
+    /// Batches that were committed under another definition of the pipeline, and that no checkpoint holds, are computed
+    /// again as they were, up to a checkpoint that the pipeline of now can go on from.
+    async fn settle(&self, now: &Loaded, operators: &Arc<Operators>, folder: &PipelineDir) -> Result<()> {
+        let (_, records) = BatchLog::open(&folder.log())?;
+        let (_, restored) = Checkpoints::open(Location::folder(&folder.checkpoints())?).await?;
+        let recovery = Recovery::of(&records, restored.as_ref());
+        let before = recovery.definition.filter(|_| !recovery.recompute.is_empty());
+        let now = definition::digest(&now.pipeline)?;
+        let Some(before) = before.filter(|before| *before != now) else { return Ok(()) };
+        let failed = || {
+            format!(
+                "the pipeline has changed since its host was killed, and {} batches are to be computed again as it was, \
+                 which cannot be done; put the pipeline back as it was and run it once, or start with --fresh, which begins \
+                 anew and forgets all states",
+                recovery.recompute.len()
+            )
+        };
+        let settled = async {
+            let loaded = Definitions::at(&folder.definitions()).load(before)?;
+            let typed = Typed::new(loaded, operators).await?;
+            let setup = Self {
+                mode: Mode::Live,
+                threads: self.threads,
+                start: self.start,
+                clock: self.clock.clone(),
+                output: self.output.clone(),
+                give_up: Vec::new(),
+                on_batch: Box::new(|_| {}),
+            };
+            let (driver, _) = setup.open_for(Extent::Settling, typed, operators.clone(), folder).await?;
+            driver.run().await
+        };
+        settled.await.with_context(failed)?;
+        Ok(())
+    }
+
+    async fn open_for(
+        self,
+        extent: Extent,
+        mut typed: Typed,
+        operators: Arc<Operators>,
+        folder: &PipelineDir,
+    ) -> Result<(Driver, Handle)> {
+        if extent == Extent::Settling {
+            typed.loaded.pipeline.sinks.clear();
+        }
+        let pipeline = typed.loaded.pipeline.clone();
+        let (batch, interval) = (&pipeline.batch, pipeline.batch.interval.0);
         let partitions = batch.partitions.unwrap_or_else(cores);
         let mut sinks: IndexMap<String, Arc<dyn Sink>> = IndexMap::new();
+        let sink_context = SinkContext {
+            pipeline: typed.loaded.name.clone(),
+            output: self.output.clone(),
+            spool: folder.spool(),
+            horizon: (self.mode == Mode::Live).then(|| interval.saturating_mul(HORIZON_BATCHES)),
+        };
         for (name, spec) in &pipeline.sinks {
             let schema = typed.union(spec.inputs())?;
-            sinks.insert(name.clone(), sink::open(name, spec, schema, self.output.clone())?);
+            sinks.insert(name.clone(), sink::open(name, spec, schema, &sink_context).await?);
         }
-        let (log, records) = BatchLog::open(&folder.log())?;
+        let (mut log, records) = BatchLog::open(&folder.log())?;
+        let (checkpoints, mut restored) = match self.mode {
+            Mode::Once => (None, None),
+            Mode::Live => {
+                let (checkpoints, restored) = Checkpoints::open(Location::folder(&folder.checkpoints())?).await?;
+                (Some(checkpoints), restored)
+            }
+        };
+        let checkpointed = restored.as_ref().map(|restored| restored.batch);
+        let mut recovery = Recovery::of(&records, restored.as_ref());
+        let rooms = rooms(&typed)?;
+        let misfits = Misfits::of(&typed, &rooms, restored.as_ref(), &recovery);
+        misfits.check(&typed.loaded.name, &self.give_up)?;
+        recovery.leave_out(&misfits);
+        restored.iter_mut().for_each(|restored| restored.leave_out(&misfits.names()));
+        let definition = definition::digest(&pipeline)?;
+        if recovery.definition == Some(definition) {
+            // What was swapped in stays, as it would have without the restart.
+            typed.resume(&recovery.running, &operators)?;
+        }
         let first = match self.mode {
             Mode::Once => self.start,
-            Mode::Live => first_batch(&records, self.clock.now(), interval),
+            Mode::Live => first_batch(recovery.last, self.clock.now(), interval, batch.missed),
         };
-        let blocks = BlockStore::new(batch.block_memory.0);
-        let context = SourceContext {
-            store: blocks.clone(),
-            interval,
-            block_interval: batch.block_interval.0,
-            block_size: batch.block_size.0,
-            mode: self.mode,
-            runtime: tokio::runtime::Handle::current(),
+        let blocks = match self.mode {
+            Mode::Once => BlockStore::new(batch.block_memory.0),
+            Mode::Live => {
+                let cuts = received::cut_blocks(&records, checkpointed);
+                BlockStore::open(Arc::new(Disk), &folder.blocks(), batch.block_memory.0, &cuts)?
+            }
         };
-        let mut opened = Vec::with_capacity(typed.sources.len());
-        for (name, source) in &typed.sources {
-            opened.push((name.clone(), source::open(name, &pipeline.sources[name], &source.decoding, &context)?));
-        }
-        let controlled = self.mode == Mode::Live && batch.backpressure.enabled;
-        let sources = Sources::new(opened, interval, controlled.then_some(&batch.backpressure))?;
+        let sources = match extent {
+            Extent::Everything => open_sources(&typed, &recovery, &blocks, self.mode)?,
+            Extent::Settling => Sources::new(Vec::new(), interval, None)?,
+        };
         let table_store = Arc::new(TableStore::at(&folder.tables()));
-        let tables = open_tables(&mut typed, &table_store, self.mode, &records)?;
+        let tables = open_tables(&mut typed, &table_store, self.mode, &records, checkpointed)?;
         let pool = Pool::new(self.threads.get())?;
         let state = Arc::new(Store::default());
         let before_first = first.as_millis().saturating_sub(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
-        make_room(&typed, &state, &tables, BatchTime::from_millis(before_first), &pool)?;
+        for (name, spec) in rooms {
+            state.keyed.open(&name, spec, KEY_GROUPS);
+        }
+        let known: Vec<String> = restored.iter().flat_map(|restored| restored.specs.keys().cloned()).collect();
+        if let Some(restored) = restored {
+            pool.install(|| restored.fill(&state));
+        }
+        start_states(&typed, &state, &tables, &known, BatchTime::from_millis(before_first), &pool)?;
+        let checkpointing = checkpoints.map(|checkpoints| {
+            state.track();
+            let every = pipeline.checkpoint.interval.0;
+            Checkpointing::new(checkpoints, every, recovery.checkpointed.clone(), self.clock.now())
+        });
+        if self.mode == Mode::Live {
+            // From here on, what is cut is of this definition.
+            Definitions::at(&folder.definitions()).keep(&pipeline)?;
+        }
+        let ended = extent == Extent::Settling || (recovery.ended && sources.ended());
+        let started = Record::Started {
+            engine: operators.components().engine().identity(),
+            definition,
+            after: recovery.last.unwrap_or(BatchTime::from_millis(0)),
+        };
         let runner = Runner {
             rooms: Arc::new(Rooms { operators, blocks, sinks, state, tables: table_store, pool }),
             dead_letters: DeadLetters::at(&folder.dead_letters()),
+            clock: self.clock.clone(),
             partitions,
         };
+        if extent == Extent::Settling {
+            recovery.unfinished.clear();
+        } else if recovery.definition != Some(definition) {
+            recut(&mut recovery.unfinished, &typed, &tables, &mut log)?;
+        }
+        let backlog = recovery.backlog();
         let Self { mode, clock, on_batch, .. } = self;
-        Ok(Driver::new(Parts { typed, sources, tables, runner, log, clock, mode, first, on_batch }))
+        let parts = Parts {
+            typed,
+            sources,
+            tables,
+            runner,
+            log,
+            clock,
+            mode,
+            first,
+            backlog,
+            ended,
+            checkpointing,
+            started,
+            on_batch,
+        };
+        Ok(Driver::new(parts))
     }
 }
 
+/// Batches that nobody has seen anything of are batches of the pipeline as it is now: what made one fail may be mended. What
+/// they read of sources stays.
+fn recut(unfinished: &mut [Cut], typed: &Typed, tables: &Tables, log: &mut BatchLog) -> Result<()> {
+    for cut in unfinished {
+        cut.operators = typed.running();
+        cut.tables = tables.cut(cut.batch)?;
+        log.append(&Record::Cut(cut.clone()))?;
+    }
+    Ok(())
+}
+
+/// Opens the sources, each where it was left.
+fn open_sources(typed: &Typed, recovery: &Recovery, blocks: &BlockStore, mode: Mode) -> Result<Sources> {
+    let pipeline = &typed.loaded.pipeline;
+    let batch = &pipeline.batch;
+    let context = SourceContext {
+        store: blocks.clone(),
+        interval: batch.interval.0,
+        block_interval: batch.block_interval.0,
+        block_size: batch.block_size.0,
+        mode,
+        runtime: tokio::runtime::Handle::current(),
+    };
+    let mut opened = Vec::with_capacity(typed.sources.len());
+    for (name, source) in &typed.sources {
+        let mut running = source::open(name, &pipeline.sources[name], &source.decoding, &context)?;
+        if let Some(position) = recovery.positions.get(name) {
+            running.resume(position).with_context(|| {
+                format!(
+                    "source `{name}` cannot go on where it was; mend that, or start with --fresh, which begins anew and \
+                     forgets all states"
+                )
+            })?;
+        }
+        opened.push((name.clone(), running));
+    }
+    for (name, rows) in blocks.unclaimed() {
+        tracing::warn!(
+            source = name,
+            rows,
+            "rows wait for a source that the pipeline does not have, or that receives nothing: they stay in the block log \
+             until it has it again"
+        );
+    }
+    let controlled = mode == Mode::Live && batch.backpressure.enabled;
+    Sources::new(opened, batch.interval.0, controlled.then_some(&batch.backpressure))
+}
+
 /// Takes over the tables that are of use. One that no query reads is never read again.
-fn open_tables(typed: &mut Typed, store: &Arc<TableStore>, mode: Mode, records: &[Record]) -> Result<Tables> {
+fn open_tables(
+    typed: &mut Typed,
+    store: &Arc<TableStore>,
+    mode: Mode,
+    records: &[Record],
+    checkpointed: Option<BatchTime>,
+) -> Result<Tables> {
     let mut used = Vec::new();
     for (name, table) in &typed.tables {
         let mut spec = typed.loaded.pipeline.tables[name].clone();
@@ -100,34 +294,42 @@ fn open_tables(typed: &mut Typed, store: &Arc<TableStore>, mode: Mode, records: 
         used.push((name.clone(), spec, table.clone()));
     }
     typed.forget_rows();
-    Tables::open(used, store.clone(), mode, typed.windows.longest_kept(), records)
+    Tables::open(used, store.clone(), mode, typed.windows.longest_kept(), records, checkpointed)
 }
 
-/// Makes room for the states that operators keep, with what keys start with.
-fn make_room(typed: &Typed, state: &Store, tables: &Tables, before_first: BatchTime, pool: &Pool) -> Result<()> {
-    for (name, spec) in typed.kept_windows()? {
-        state.keyed.open(&name, spec, KEY_GROUPS);
-    }
+/// All that operators keep from batch to batch, by the name under which it is kept.
+fn rooms(typed: &Typed) -> Result<BTreeMap<String, KeyedSpec>> {
+    let mut rooms: BTreeMap<String, KeyedSpec> = typed.kept_windows()?.into_iter().collect();
     for (name, operator) in &typed.operators {
         match operator {
-            TypedOperator::State { keyed, .. } => {
-                let is_new = state.keyed.open(name, keyed.clone(), KEY_GROUPS);
-                let Some(table) = typed.initial(name).filter(|_| is_new) else { continue };
-                let contents = tables.now(table).with_context(|| format!("table `{table}` was not read"))?;
-                let states = initial::states(name, table, &contents, keyed, before_first.as_millis());
-                let delta = states.with_context(|| format!("operator `{name}`"))?;
-                let staged = Staged { deltas: vec![delta], ..Staged::default() };
-                pool.install(|| state.commit(before_first, staged));
-            }
-            TypedOperator::Aggregate { key_columns, accumulator, retracts: true, .. }
-                if typed.windows.folded(name, &typed.loaded.pipeline).is_some() =>
-            {
-                let (key, state_columns) = (Arc::new(key_columns.schema()), Arc::new(accumulator.schema()));
-                let spec = KeyedSpec { key, state: state_columns, version: 0, timeout: None };
-                state.keyed.open(&totals(name), spec, KEY_GROUPS);
+            TypedOperator::State { keyed, .. } => drop(rooms.insert(name.clone(), keyed.clone())),
+            TypedOperator::Aggregate { key_columns, accumulator, retracts: true, .. } => {
+                let Some((_, window)) = typed.windows.folded(name, &typed.loaded.pipeline) else { continue };
+                let (key, state) = (Arc::new(key_columns.schema()), Arc::new(accumulator.schema()));
+                // Totals are of one window: of another they mean something else.
+                rooms.insert(totals(name), KeyedSpec { key, state, version: window.version(), timeout: None });
             }
             _ => {}
         }
+    }
+    Ok(rooms)
+}
+
+/// Gives keys the states that they start with, of operators that keep none yet.
+fn start_states(
+    typed: &Typed,
+    state: &Store,
+    tables: &Tables,
+    known: &[String],
+    before_first: BatchTime,
+    pool: &Pool,
+) -> Result<()> {
+    for (name, operator) in typed.operators.iter().filter(|(name, _)| !known.contains(name)) {
+        let (TypedOperator::State { keyed, .. }, Some(table)) = (operator, typed.initial(name)) else { continue };
+        let contents = tables.now(table).with_context(|| format!("table `{table}` was not read"))?;
+        let states = initial::states(name, table, &contents, keyed, before_first.as_millis());
+        let delta = states.with_context(|| format!("operator `{name}`"))?;
+        pool.install(|| state.start(before_first, delta));
     }
     Ok(())
 }
@@ -137,24 +339,19 @@ pub fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// The end of the interval that is going on, but never a batch time that a live run has used before.
-fn first_batch(records: &[Record], now: u64, interval: Duration) -> BatchTime {
-    let first = BatchTime::after(now, interval);
-    let mut live = false;
-    let mut last = None;
-    for record in records {
-        match record {
-            Record::Started { live: follows_the_clock, .. } => live = *follows_the_clock,
-            Record::Cut(cut) if live => last = last.max(Some(cut.batch)),
-            _ => {}
-        }
+/// The batch after the last, however long ago that was; where missed batches are not to be run, or there was none, the
+/// one whose interval is going on.
+fn first_batch(last: Option<BatchTime>, now: u64, interval: Duration, missed: Missed) -> BatchTime {
+    let current = BatchTime::after(now, interval);
+    let Some(next) = last.filter(|last| last.as_millis() > 0).map(|last| BatchTime::after(last.as_millis(), interval))
+    else {
+        return current;
+    };
+    if next > current {
+        tracing::warn!(first_batch = %next, "the clock is behind the batches of the run before; waiting for it");
     }
-    match last {
-        Some(last) if last >= first => {
-            let next = last.next(interval);
-            tracing::warn!(first_batch = %next, "the clock is behind the batches of the run before; waiting for it");
-            next
-        }
-        _ => first,
+    match missed {
+        Missed::Run => next,
+        Missed::Coalesce => next.max(current),
     }
 }

@@ -4,6 +4,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::anyhow;
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::*;
@@ -11,6 +16,7 @@ use crate::data_dir::DataDir;
 use crate::operator::{Components, Engine};
 use crate::pipeline::Pipeline;
 use crate::plan::Operators;
+use crate::sink::{PartWriter, Sink, SinkError, Staged};
 
 const PIPELINE: &str = r#"
 name = "numbers"
@@ -28,13 +34,13 @@ inputs = ["marked"]
 "#;
 
 /// 2023-11-14T22:13:20Z.
-const NOW: u64 = 1_700_000_000_000;
+pub(super) const NOW: u64 = 1_700_000_000_000;
 
-struct Bench {
-    clock: ManualClock,
-    handle: Handle,
-    batches: mpsc::UnboundedReceiver<BatchStats>,
-    running: tokio::task::JoinHandle<Result<Status>>,
+pub(super) struct Bench {
+    pub(super) clock: ManualClock,
+    pub(super) handle: Handle,
+    pub(super) batches: mpsc::UnboundedReceiver<BatchStats>,
+    pub(super) running: tokio::task::JoinHandle<Result<Status>>,
     printed: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -44,7 +50,12 @@ async fn start(data: &DataDir, now: u64) -> Bench {
 }
 
 /// Starts the pipeline of a file with this text.
-async fn start_file(text: &str, file: &Path, data: &DataDir, now: u64) -> Bench {
+pub(super) async fn start_file(text: &str, file: &Path, data: &DataDir, now: u64) -> Bench {
+    start_altered(text, file, data, now, |_| ()).await
+}
+
+/// The same, with something in the driver replaced.
+async fn start_altered(text: &str, file: &Path, data: &DataDir, now: u64, alter: impl FnOnce(&mut Driver)) -> Bench {
     let loaded = Pipeline::parse(text, file, &|_| None).expect("a sound pipeline");
     let components = Components::new(Engine::new().expect("an engine"), data.registry(), data.cache());
     let operators = Arc::new(Operators::new(components));
@@ -59,9 +70,11 @@ async fn start_file(text: &str, file: &Path, data: &DataDir, now: u64) -> Bench 
         start: BatchTime::from_millis(0),
         clock: Arc::new(clock.clone()),
         output: printed.clone(),
+        give_up: Vec::new(),
         on_batch: Box::new(move |stats| drop(sender.send(stats.clone()))),
     };
-    let (driver, handle) = setup.open(typed, operators, &folder).expect("opens");
+    let (mut driver, handle) = setup.open(typed, operators, &folder).await.expect("opens");
+    alter(&mut driver);
     let running = tokio::spawn(async move {
         let _held_while_it_runs = folder;
         driver.run().await
@@ -71,13 +84,13 @@ async fn start_file(text: &str, file: &Path, data: &DataDir, now: u64) -> Bench 
 
 impl Bench {
     /// Lets one interval pass; gives the batch's time and its rows.
-    async fn tick(&mut self) -> (u64, u64) {
+    pub(super) async fn tick(&mut self) -> (u64, u64) {
         self.clock.advance(Duration::from_secs(1));
         let stats = self.batches.recv().await.expect("a batch");
         (stats.batch.as_millis(), stats.rows_out)
     }
 
-    async fn stop(self) -> (Status, String) {
+    pub(super) async fn stop(self) -> (Status, String) {
         self.handle.stop().await;
         let status = self.running.await.expect("no panic").expect("a clean end");
         let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -140,4 +153,124 @@ async fn a_table_that_changes_is_joined_as_it_is_when_the_batch_is_cut_and_a_bro
     let (_, printed) = bench.stop().await;
     let names: Vec<&str> = printed.lines().filter_map(|line| line.split('"').nth(3)).collect();
     assert_eq!(names, ["ann", "bob", "bob", "dan"]);
+}
+
+/// A clock on which no pause takes any time.
+#[derive(Debug)]
+struct Hurried;
+
+#[async_trait]
+impl Clock for Hurried {
+    fn now(&self) -> u64 {
+        NOW
+    }
+
+    async fn until(&self, _: u64) {}
+}
+
+/// A sink that is down for the first calls of each kind, so many times, and then keeps the numbers that are committed.
+#[derive(Debug, Clone)]
+struct Shaky(Arc<Mutex<ShakyState>>);
+
+#[derive(Debug, Default)]
+struct ShakyState {
+    down: HashMap<&'static str, u32>,
+    staged: Vec<i64>,
+    committed: Vec<i64>,
+}
+
+impl Shaky {
+    fn call<T>(&self, kind: &'static str, done: impl FnOnce(&mut ShakyState) -> T) -> Result<T, SinkError> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.down.get_mut(kind) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                Err(SinkError::Unavailable { reason: format!("{kind} is down"), retry_after: None })
+            }
+            _ => Ok(done(&mut state)),
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for Shaky {
+    async fn begin(&self, _: BatchTime) -> Result<(), SinkError> {
+        self.call("begin", |state| state.staged.clear())
+    }
+
+    async fn stage(&self, _: BatchTime, _: usize) -> Result<Box<dyn PartWriter>, SinkError> {
+        self.call("stage", |_| Box::new(self.clone()) as Box<dyn PartWriter>)
+    }
+
+    async fn commit(&self, _: BatchTime) -> Result<(), SinkError> {
+        self.call("commit", |state| state.committed.append(&mut state.staged))
+    }
+}
+
+#[async_trait]
+impl PartWriter for Shaky {
+    async fn write(&mut self, rows: RecordBatch) -> Result<(), SinkError> {
+        let numbers = rows.column(0).as_primitive::<Int64Type>().values();
+        self.call("write", |state| state.staged.extend(numbers))
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Staged, SinkError> {
+        self.call("finish", |state| Staged { rows: state.staged.len() as u64, bytes: 0 })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_is_down_at_any_step_delays_the_batch_and_every_row_is_committed_once() {
+    let steps = ["begin", "stage", "write", "finish", "commit"];
+    for down in steps.map(|step| vec![step]).into_iter().chain([steps.to_vec()]) {
+        let shaky = Shaky(Arc::default());
+        shaky.0.lock().expect("nobody panicked").down = down.iter().map(|step| (*step, 3)).collect();
+        let scratch = tempfile::tempdir().expect("a folder");
+        let put = |driver: &mut Driver| {
+            let rooms = Arc::get_mut(&mut driver.runner.rooms).expect("nothing runs yet");
+            rooms.sinks.insert("out".into(), Arc::new(shaky.clone()));
+            driver.runner.clock = Arc::new(Hurried);
+        };
+        let data = DataDir::at(scratch.path());
+        let mut bench = start_altered(PIPELINE, Path::new("numbers.toml"), &data, NOW, put).await;
+        assert_eq!(bench.tick().await.1, 3, "{down:?}");
+        assert_eq!(bench.tick().await.1, 3, "{down:?}");
+        bench.stop().await;
+        let state = shaky.0.lock().expect("nobody panicked");
+        assert_eq!(state.committed, [0, 1, 2, 3, 4, 5], "{down:?}");
+        assert!(state.down.values().all(|left| *left == 0), "{down:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_refuses_rows_ends_the_run_with_its_name_and_its_words() {
+    #[derive(Debug)]
+    struct Refusing;
+
+    #[async_trait]
+    impl Sink for Refusing {
+        async fn begin(&self, _: BatchTime) -> Result<(), SinkError> {
+            Ok(())
+        }
+
+        async fn stage(&self, _: BatchTime, _: usize) -> Result<Box<dyn PartWriter>, SinkError> {
+            Err(SinkError::Fatal(anyhow!("not these").context("staging")))
+        }
+
+        async fn commit(&self, _: BatchTime) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+
+    let scratch = tempfile::tempdir().expect("a folder");
+    let put = |driver: &mut Driver| {
+        let rooms = Arc::get_mut(&mut driver.runner.rooms).expect("nothing runs yet");
+        rooms.sinks.insert("out".into(), Arc::new(Refusing));
+    };
+    let data = DataDir::at(scratch.path());
+    let bench = start_altered(PIPELINE, Path::new("numbers.toml"), &data, NOW, put).await;
+    bench.clock.advance(Duration::from_secs(1));
+    let error = bench.running.await.expect("no panic").expect_err("a sink that refuses");
+    let expected = "batch 2023-11-14T22:13:21.000Z failed: sink `out`: staging: not these";
+    assert_eq!(format!("{error:#}"), expected);
 }

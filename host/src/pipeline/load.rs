@@ -21,6 +21,19 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
 }
 
+impl Loaded {
+    /// A pipeline that was loaded before, and written down.
+    ///
+    /// # Errors
+    ///
+    /// When it is not what was written.
+    pub fn of(pipeline: Pipeline) -> Result<Self, String> {
+        let name = pipeline.name.clone().ok_or("the pipeline has no name")?;
+        let graph = Graph::new(&pipeline).map_err(|_| "its operators read each other in a ring")?;
+        Ok(Self { name, pipeline, graph, warnings: Vec::new() })
+    }
+}
+
 impl Pipeline {
     /// Reads a pipeline file, with the process's environment.
     ///

@@ -93,7 +93,7 @@ impl Worker {
     fn run(mut self, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
         let keyed = self.keyed.clone();
         for (group, changes) in (0..).zip(&mut self.changes).map(|(group, (_, changes))| (group, changes)) {
-            let states: &crate::state::keyed::Group = &keyed.groups()[group];
+            let states: &crate::state::Group = &keyed.groups()[group];
             for (key, entry, _) in states.due(self.watermark.as_millis(), None) {
                 self.free.push((key.clone(), entry.state.clone()));
                 changes.push((key.clone(), None));

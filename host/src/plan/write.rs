@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 
 use super::node::{Node, Task};
 use super::segment::detach;
-use crate::sink::Sink;
+use crate::sink::{Sink, SinkError, SinkFailed};
 use crate::time::BatchTime;
 
 /// Stages each partition as a part of the batch; answers with the number of rows.
@@ -59,7 +59,8 @@ async fn stage(
     part: usize,
     mut input: SendableRecordBatchStream,
 ) -> Result<u64> {
-    let failed = |e: anyhow::Error| DataFusionError::Execution(format!("sink `{name}`: {e:#}"));
+    // The driver looks whether it passes.
+    let failed = |error: SinkError| DataFusionError::External(Box::new(SinkFailed { sink: name.to_owned(), error }));
     let mut writer = sink.stage(batch, part).await.map_err(failed)?;
     while let Some(rows) = input.next().await.transpose()? {
         let (rows, _) = detach(&rows)?;

@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 use crate::plan::QUERY_ROWS;
 use crate::rows::ColumnType;
 use crate::sink::json_writer;
-use crate::state::keyed::Group;
+use crate::state::Group;
 use crate::state::{Entry, Key, Keyed, RowBytes};
 
 /// Some keys with their states.

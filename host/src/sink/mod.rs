@@ -1,20 +1,30 @@
 //! Where results go. A batch's output is staged where no reader sees it, and becomes visible at commit.
 //!
-//! Staging and committing the same batch again leaves the same result: a re-run batch overwrites.
+//! A batch may be staged and committed again, after a crash or because a sink was down: the outcome is as if it had been
+//! done once, as far as the sink's [`Delivery`](crate::pipeline::Delivery) promises. An error says whether trying again
+//! can help.
 
+mod error;
 mod files;
+mod http;
+mod postgres;
+mod spool;
 mod stdout;
 
+pub use error::{SinkError, SinkFailed};
 pub(crate) use files::encode::json_writer;
 pub use stdout::SharedWriter;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 
+use self::spool::Spool;
 use crate::pipeline::SinkSpec;
 use crate::time::BatchTime;
 
@@ -29,38 +39,77 @@ pub struct Staged {
 
 /// A destination, shared by all tasks that write to it.
 ///
-/// The methods are async for sinks that write over a network. Those here encode and write to local files within the
-/// call, so they are to be called where blocking does no harm, not on a reactor thread.
+/// The methods encode rows, write to local files and wait for servers within the call, so they are to be called where
+/// blocking does no harm, within the runtime, and not on a reactor thread.
 #[async_trait]
 pub trait Sink: Send + Sync + std::fmt::Debug {
     /// Removes whatever an earlier attempt at this batch staged.
-    async fn begin(&self, batch: BatchTime) -> Result<()>;
+    async fn begin(&self, batch: BatchTime) -> Result<(), SinkError>;
 
     /// Opens part `part` of the batch for writing.
-    async fn stage(&self, batch: BatchTime, part: usize) -> Result<Box<dyn PartWriter>>;
+    async fn stage(&self, batch: BatchTime, part: usize) -> Result<Box<dyn PartWriter>, SinkError>;
 
     /// Makes everything staged for the batch visible at once. A batch that was not begun, or is committed already, is
     /// left as it is, so that a commit may be tried again.
-    async fn commit(&self, batch: BatchTime) -> Result<()>;
+    async fn commit(&self, batch: BatchTime) -> Result<(), SinkError>;
 }
 
 /// Writes one part of a batch.
 #[async_trait]
 pub trait PartWriter: Send {
     /// Appends rows.
-    async fn write(&mut self, rows: RecordBatch) -> Result<()>;
+    async fn write(&mut self, rows: RecordBatch) -> Result<(), SinkError>;
 
     /// Flushes and closes the part; it is then ready to be committed.
-    async fn finish(self: Box<Self>) -> Result<Staged>;
+    async fn finish(self: Box<Self>) -> Result<Staged, SinkError>;
 }
 
-/// Opens a sink for rows of `schema`. What is for standard output goes to `writer`, which all such sinks share.
-pub fn open(name: &str, spec: &SinkSpec, schema: SchemaRef, writer: SharedWriter) -> Result<Arc<dyn Sink>> {
+/// What sinks are opened with.
+pub struct SinkContext {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// Where what is for standard output goes.
+    pub output: SharedWriter,
+    /// A folder for rows that wait for their commit.
+    pub spool: PathBuf,
+    /// How far behind the batch at work one may be that runs again. None: without end, as a job may be repeated from its
+    /// beginning at any time; a live run goes forward.
+    pub horizon: Option<Duration>,
+}
+
+/// Opens a sink for rows of `schema`, and checks that what it writes to takes them. One that is down is an error.
+pub async fn open(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &SinkContext) -> Result<Arc<dyn Sink>> {
+    opened(name, spec, schema, context).await.with_context(|| format!("sink `{name}`"))
+}
+
+async fn opened(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &SinkContext) -> Result<Arc<dyn Sink>> {
     Ok(match spec {
-        SinkSpec::Stdout { format, .. } => Arc::new(stdout::StdoutSink::new(*format, schema, writer)),
-        SinkSpec::Files { path, format, .. } => {
-            let sink = files::FilesSink::open(path, *format, schema).with_context(|| format!("sink `{name}`"))?;
-            Arc::new(sink)
+        SinkSpec::Stdout { format, .. } => Arc::new(stdout::StdoutSink::new(*format, schema, context.output.clone())),
+        SinkSpec::Files { path, format, .. } => Arc::new(files::FilesSink::open(path, *format, schema)?),
+        SinkSpec::Postgres { url, table, key, create, .. } => {
+            let target = postgres::Target {
+                pipeline: &context.pipeline,
+                sink: name,
+                url,
+                table,
+                key,
+                create: *create,
+                horizon: context.horizon,
+            };
+            Arc::new(postgres::PostgresSink::open(&target, &schema, Spool::at(&context.spool)?).await?)
+        }
+        SinkSpec::Http { url, headers, timeout, max_rows, max_bytes, .. } => {
+            let endpoint = http::Endpoint {
+                url: url.clone(),
+                headers: headers.clone(),
+                key: format!("{}/{name}", context.pipeline),
+                timeout: timeout.0,
+                limits: http::Limits {
+                    rows: max_rows.get(),
+                    bytes: usize::try_from(max_bytes.0).unwrap_or(usize::MAX),
+                },
+            };
+            Arc::new(http::HttpSink::new(endpoint, Spool::at(&context.spool)?))
         }
     })
 }

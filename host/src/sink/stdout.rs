@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::FormatOptions;
@@ -14,7 +14,7 @@ use arrow::util::pretty::pretty_format_batches_with_options;
 use async_trait::async_trait;
 
 use super::files::encode::json_writer;
-use super::{PartWriter, Sink, Staged};
+use super::{PartWriter, Sink, SinkError, Staged};
 use crate::pipeline::StdoutFormat;
 use crate::time::BatchTime;
 
@@ -69,23 +69,26 @@ impl std::fmt::Debug for StdoutSink {
 
 #[async_trait]
 impl Sink for StdoutSink {
-    async fn begin(&self, batch: BatchTime) -> Result<()> {
+    async fn begin(&self, batch: BatchTime) -> Result<(), SinkError> {
         lock(&self.staged).insert(batch, BTreeMap::new());
         Ok(())
     }
 
-    async fn stage(&self, batch: BatchTime, part: usize) -> Result<Box<dyn PartWriter>> {
+    async fn stage(&self, batch: BatchTime, part: usize) -> Result<Box<dyn PartWriter>, SinkError> {
         Ok(Box::new(StdoutPart { staged: Arc::clone(&self.staged), batch, part, rows: Vec::new() }))
     }
 
-    async fn commit(&self, batch: BatchTime) -> Result<()> {
+    async fn commit(&self, batch: BatchTime) -> Result<(), SinkError> {
         let Some(parts) = lock(&self.staged).remove(&batch) else { return Ok(()) };
         let rows: Vec<RecordBatch> = parts.into_values().flatten().collect();
         let text = self.render(batch, &rows).with_context(|| format!("printing batch {batch}"))?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.write_all(&text).and_then(|()| writer.flush()).map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => anyhow!("standard output is closed: whoever read it has gone"),
-            _ => anyhow!(error).context(format!("printing batch {batch}")),
+        writer.write_all(&text).and_then(|()| writer.flush()).map_err(|error| {
+            // Never to be tried again, though the disk be full: some of it may have been printed.
+            SinkError::Fatal(match error.kind() {
+                ErrorKind::BrokenPipe => anyhow!("standard output is closed: whoever read it has gone"),
+                _ => anyhow!(error).context(format!("printing batch {batch}")),
+            })
         })
     }
 }
@@ -100,17 +103,20 @@ struct StdoutPart {
 
 #[async_trait]
 impl PartWriter for StdoutPart {
-    async fn write(&mut self, rows: RecordBatch) -> Result<()> {
+    async fn write(&mut self, rows: RecordBatch) -> Result<(), SinkError> {
         self.rows.push(rows);
         Ok(())
     }
 
-    async fn finish(self: Box<Self>) -> Result<Staged> {
+    async fn finish(self: Box<Self>) -> Result<Staged, SinkError> {
         let rows = self.rows.iter().map(|rows| rows.num_rows() as u64).sum();
         let bytes = self.rows.iter().map(|rows| rows.get_array_memory_size() as u64).sum();
         match lock(&self.staged).get_mut(&self.batch) {
             Some(parts) => parts.insert(self.part, self.rows),
-            None => bail!("part {} of batch {} was staged before the batch was begun", self.part, self.batch),
+            None => {
+                let error = anyhow!("part {} of batch {} was staged before the batch was begun", self.part, self.batch);
+                return Err(error.into());
+            }
         };
         Ok(Staged { rows, bytes })
     }

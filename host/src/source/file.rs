@@ -8,7 +8,7 @@
 //! be moved in by rename when it is complete, and a file that grows is not followed; new files are taken in the order of
 //! their names among those that appeared together.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use serde_json::json;
 
 use super::format::framing::{Framing, blank_is_row};
 use super::format::records::{Input, Records};
 use super::format::{csv_header, records_start};
 use super::pace::Pace;
-use super::{Mode, Source, SourceContext, SourceCut};
+use super::{FilePlace, FilesMoved, FilesPosition, Mode, Moved, Position, Source, SourceContext, SourceCut};
 use crate::block::{Block, BlockData};
 use crate::pipeline::Format;
 use crate::time::BatchTime;
@@ -39,11 +38,13 @@ pub(super) struct FileSource {
     schema: SchemaRef,
     block_size: u64,
     pace: Option<Pace>,
-    /// The names already taken from a watched folder; `None` when nothing is watched.
-    seen: Option<HashSet<PathBuf>>,
-    pending: VecDeque<PathBuf>,
+    /// Whether the folder is listed again.
+    watched: bool,
+    position: FilesPosition,
+    /// What has changed in it since the last cut.
+    moved: FilesMoved,
+    /// The file that `position.current` is a place in, once it is open.
     current: Option<OpenFile>,
-    given: u64,
     stopped: bool,
 }
 
@@ -69,44 +70,63 @@ impl FileSource {
         schema: &SchemaRef,
         context: &SourceContext,
     ) -> Result<Self> {
-        let pending: VecDeque<_> = list_files(path)?.into();
-        if watch && !path.is_dir() {
+        if watch && !path.is_dir() && path.exists() {
             bail!("{} is a file, and only a folder can be watched: leave `watch` out", path.display());
         }
-        let watched = watch && context.mode == Mode::Live;
-        Ok(Self {
+        let mut source = Self {
             path: path.to_owned(),
             format,
             schema: schema.clone(),
             block_size: context.block_size.max(1),
             pace: rate.map(|rate| Pace::new(rate, context.interval)).transpose()?,
-            seen: watched.then(|| pending.iter().cloned().collect()),
-            pending,
+            watched: watch && context.mode == Mode::Live,
+            position: FilesPosition::default(),
+            moved: FilesMoved::default(),
             current: None,
-            given: 0,
             stopped: false,
-        })
+        };
+        source.look_for_files()?;
+        Ok(source)
     }
 
-    fn look_for_new_files(&mut self) -> Result<()> {
-        let Some(seen) = &mut self.seen else { return Ok(()) };
+    /// Lists the folder: what appeared is read after all that was there before.
+    fn look_for_files(&mut self) -> Result<()> {
         let listed = list_files(&self.path)?;
-        self.pending.extend(listed.iter().filter(|file| !seen.contains(*file)).cloned());
-        // A name that is gone may come back with another file, and the set must not grow for ever.
-        *seen = listed.into_iter().collect();
+        let FilesPosition { seen, pending, .. } = &mut self.position;
+        let found: Vec<PathBuf> = listed.iter().filter(|file| !seen.contains(*file)).cloned().collect();
+        if seen.len() + found.len() > listed.len() {
+            // A name that is gone may come back with another file, and the set must not grow for ever.
+            let there: HashSet<&PathBuf> = listed.iter().collect();
+            let gone: Vec<PathBuf> = seen.iter().filter(|file| !there.contains(file)).cloned().collect();
+            for file in &gone {
+                seen.remove(file);
+            }
+            self.moved.gone.extend(gone);
+        }
+        seen.extend(found.iter().cloned());
+        pending.extend(found.iter().cloned());
+        self.moved.found.extend(found);
         Ok(())
     }
 
     fn open_next(&mut self) -> Result<Option<OpenFile>> {
-        let Some(path) = self.pending.pop_front() else { return Ok(None) };
+        if let Some(place) = self.position.current.take() {
+            return self.open_at(place).map(Some);
+        }
+        let Some(path) = self.position.pending.pop_front() else { return Ok(None) };
+        self.moved.opened += 1;
         let length = path.metadata().with_context(|| format!("looking at {}", path.display()))?.len();
         if self.format == Format::Csv {
             self.check_header(&path, length)?;
         }
-        let start = records_start(&path, self.format, length)?;
-        let input = Input::file(&path, start, length)?;
+        let at = records_start(&path, self.format, length)?;
+        self.open_at(FilePlace { path, at, length }).map(Some)
+    }
+
+    fn open_at(&self, FilePlace { path, at, length }: FilePlace) -> Result<OpenFile> {
+        let input = Input::file(&path, at, length)?;
         let records = Records::new(input, Framing::of_file(self.format), blank_is_row(self.format));
-        Ok(Some(OpenFile { path, records, start, at: start, length }))
+        Ok(OpenFile { path, records, start: at, at, length })
     }
 
     /// Fields are told apart by their place, so a file whose columns are in another order would be read wrongly.
@@ -125,26 +145,30 @@ impl FileSource {
         Ok(())
     }
 
-    fn position(&self) -> String {
-        let place = self.current.as_ref().map(|file| (file.path.display().to_string(), file.at));
-        match place {
-            Some((file, offset)) => json!({ "rows": self.given, "file": file, "offset": offset }).to_string(),
-            None => json!({ "rows": self.given }).to_string(),
-        }
+    /// What the cut that is being made has changed.
+    fn take_moved(&mut self) -> Moved {
+        let mut moved = std::mem::take(&mut self.moved);
+        (moved.first, moved.given) = (self.pace.as_ref().and_then(Pace::first), self.position.given);
+        moved.current = match &self.current {
+            Some(file) => Some(FilePlace { path: file.path.clone(), at: file.at, length: file.length }),
+            None => self.position.current.clone(),
+        };
+        Moved::Files(moved)
     }
 }
 
 #[async_trait]
 impl Source for FileSource {
     fn cut(&mut self, batch: BatchTime, limit: Option<u64>) -> Result<SourceCut> {
-        let due = self.pace.as_mut().map(|pace| pace.due(batch).saturating_sub(self.given));
+        let given = self.position.given;
+        let due = self.pace.as_mut().map(|pace| pace.due(batch).saturating_sub(given));
         let mut rows_left = match (due, limit) {
             (Some(due), Some(limit)) => Some(due.min(limit)),
             (due, limit) => due.or(limit),
         };
         let mut blocks = Vec::new();
-        if !self.stopped {
-            self.look_for_new_files()?;
+        if self.watched && !self.stopped {
+            self.look_for_files()?;
         }
         while !self.stopped && rows_left != Some(0) {
             let mut file = match self.current.take() {
@@ -155,15 +179,39 @@ impl Source for FileSource {
                 },
             };
             let rows = file.take_blocks(self.block_size, rows_left, &mut blocks)?;
-            self.given += rows;
+            self.position.given += rows;
             rows_left = rows_left.map(|left| left - rows);
             self.current = Some(file).filter(|file| !file.is_done());
         }
-        Ok(SourceCut { blocks, position: self.position() })
+        Ok(SourceCut { blocks, moved: self.take_moved() })
+    }
+
+    fn resume(&mut self, position: &Position) -> Result<()> {
+        let position = match position {
+            Position::Start => return Ok(()),
+            Position::Files(files) => files,
+            Position::Rows(_) => bail!("it was no source of files"),
+        };
+        if let Some(FilePlace { path, length, .. }) = &position.current {
+            let now = path.metadata().with_context(|| format!("{} was not read to its end", path.display()))?.len();
+            if now < *length {
+                bail!(
+                    "{} was not read to its end, and is shorter now than it was: {now} bytes, not {length}",
+                    path.display()
+                );
+            }
+        }
+        if let Some(pace) = &mut self.pace {
+            pace.resume(position.first);
+        }
+        // What was listed at the opening counts from the start; without a watch the list stays what it was.
+        (self.position, self.moved) = (position.clone(), FilesMoved::default());
+        Ok(())
     }
 
     fn ended(&self) -> bool {
-        self.stopped || (self.seen.is_none() && self.current.is_none() && self.pending.is_empty())
+        let FilesPosition { current, pending, .. } = &self.position;
+        self.stopped || (!self.watched && self.current.is_none() && current.is_none() && pending.is_empty())
     }
 
     fn stop(&mut self) {

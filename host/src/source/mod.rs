@@ -1,6 +1,6 @@
 //! Where rows come from. A source offers the driver blocks, by reference; reading a block is a pure function of it.
 //!
-//! Two kinds: a *receiver* (socket) is pushed to, and seals blocks into the block store all the time; a *re-readable*
+//! Two kinds: a *receiver* (socket, HTTP) is pushed to, and seals blocks into the block store all the time; a *re-readable*
 //! source (file, folder, generator) does nothing until a batch is cut, and then offers ranges.
 //!
 //! What a re-readable source gives to a batch follows from batch times, never from a clock, so that a replay at a given
@@ -9,12 +9,16 @@
 mod file;
 mod format;
 mod generator;
+mod http;
 mod pace;
+mod position;
 mod socket;
+mod throttle;
 
 pub use file::list_files;
 pub use format::{BlockReader, Decoded, Decoding, MAX_RECORD_BYTES, RejectedRecord, declared_schema, infer_schema};
 pub use generator::{Recipe, RecipeColumn};
+pub use position::{FilePlace, FilesMoved, FilesPosition, Moved, Position, RowsPosition};
 
 use std::path::Path;
 use std::time::Duration;
@@ -34,8 +38,8 @@ use crate::time::BatchTime;
 pub struct SourceCut {
     /// In canonical order.
     pub blocks: Vec<Block>,
-    /// Where the source stands after these blocks, in the source's own terms (JSON); empty for a receiver.
-    pub position: String,
+    /// What the cut changes in the source's position.
+    pub moved: Moved,
 }
 
 /// A running source, as the driver sees it. Calls may block on local files, never on the network.
@@ -53,6 +57,13 @@ pub trait Source: Send {
     /// Takes what belongs to the batch that ends at `batch`: of a re-readable source at most `limit` rows, where a limit
     /// is given; of a receiver, which is slowed by `set_rate` instead, all that it has received.
     fn cut(&mut self, batch: BatchTime, limit: Option<u64>) -> Result<SourceCut>;
+
+    /// Goes on from where a cut of an earlier run left off, before anything is cut.
+    ///
+    /// Fails when what is left to read is not there any more, or when it is the position of another kind of source.
+    fn resume(&mut self, _position: &Position) -> Result<()> {
+        Ok(())
+    }
 
     /// Tells a receiver how many rows a second it may take from now on.
     fn set_rate(&mut self, _rows_per_second: f64) {}
@@ -109,6 +120,16 @@ fn open_kind(name: &str, spec: &SourceSpec, decoding: &Decoding, context: &Sourc
         SourceSpec::Socket { connect, listen, format, max_rate, .. } => {
             let address = socket::Address::of(connect.as_deref(), listen.as_deref())?;
             Box::new(socket::SocketSource::open(name, &address, *format, *max_rate, context)?)
+        }
+        SourceSpec::Http { listen, path, format, max_body, max_rate, .. } => {
+            let rules = http::Rules {
+                path: path.clone(),
+                format: *format,
+                columns: decoding.schema().fields().iter().map(|field| field.name().clone()).collect(),
+                max_body: max_body.0,
+                max_rate: *max_rate,
+            };
+            Box::new(http::HttpSource::open(name, listen, rules, context)?)
         }
         SourceSpec::Generator { rate, count, seed, columns, .. } => {
             Box::new(generator::GeneratorSource::open(*rate, *count, Recipe::new(*seed, columns)?, context)?)

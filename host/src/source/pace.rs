@@ -24,6 +24,16 @@ impl Pace {
         Ok(Self { rows_per_second: rate.0, interval, first: None })
     }
 
+    /// The first batch, once there was one.
+    pub(super) fn first(&self) -> Option<BatchTime> {
+        self.first
+    }
+
+    /// Goes on counting from this batch.
+    pub(super) fn resume(&mut self, first: Option<BatchTime>) {
+        self.first = first;
+    }
+
     /// How many rows are due by the end of `batch`, from the start of the first batch that this was asked about.
     ///
     /// Counted from the start every time, so no fraction of a row is lost or gained over many batches.

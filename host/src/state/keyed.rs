@@ -3,18 +3,14 @@
 //! Keys lie in the same key groups as a shuffle's, so a task needs the groups of its partition only. A group is shared
 //! between the store and whoever reads it, and copied when a batch changes it while somebody still reads: reading never
 //! waits for a batch, nor a batch for a reader.
-//!
-//! What is due is found through an index from times to keys, in which a key stands once, at its wake time or earlier;
-//! found too early, it is put back. So a key that is touched often costs the index nothing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
-/// A key's values, as [`super::RowBytes`] gives them.
-pub type Key = Arc<[u8]>;
+use super::group::{Change, Changes, Group, Key};
 
 /// What an operator keeps for each key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,167 +23,6 @@ pub struct KeyedSpec {
     pub version: u32,
     /// After how many milliseconds without rows a key is due.
     pub timeout: Option<u64>,
-}
-
-/// The state of one key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The state's values, as bytes.
-    pub state: Box<[u8]>,
-    /// When the key last had rows, in milliseconds.
-    pub last: u64,
-    /// When it asked to be woken; 0 for never.
-    pub timer: u64,
-    /// Where it stands in the index; 0 for nowhere.
-    indexed: u64,
-}
-
-/// Why a key is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
-    /// It asked to be woken.
-    Timer,
-    /// It had no rows for its timeout.
-    Idle,
-}
-
-impl Entry {
-    /// Why the key is due at `now`, if it is. A timer goes before idleness.
-    pub fn due(&self, now: u64, timeout: Option<u64>) -> Option<Due> {
-        if self.timer != 0 && self.timer <= now {
-            return Some(Due::Timer);
-        }
-        let idle = timeout.is_some_and(|timeout| self.last.saturating_add(timeout) <= now);
-        idle.then_some(Due::Idle)
-    }
-
-    /// When the key is due next; 0 for never.
-    fn wake(&self, timeout: Option<u64>) -> u64 {
-        let idle = timeout.map_or(u64::MAX, |timeout| self.last.saturating_add(timeout));
-        let timer = if self.timer == 0 { u64::MAX } else { self.timer };
-        match idle.min(timer) {
-            u64::MAX => 0,
-            wake => wake.max(1),
-        }
-    }
-}
-
-/// The keys of one key group.
-#[derive(Debug, Clone, Default)]
-pub struct Group {
-    entries: HashMap<Key, Entry, ahash::RandomState>,
-    /// Of all keys and states.
-    bytes: u64,
-    index: BTreeMap<u64, Vec<Key>>,
-}
-
-impl Group {
-    /// A key's state.
-    pub fn get(&self, key: &[u8]) -> Option<&Entry> {
-        self.entries.get(key)
-    }
-
-    /// All keys, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Entry)> {
-        self.entries.iter()
-    }
-
-    /// How many keys there are.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// How many bytes keys and states have, without what it takes to find them.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Whether there is no key.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// The keys that are due at `now`, in the order of their bytes.
-    pub fn due(&self, now: u64, timeout: Option<u64>) -> Vec<(&Key, &Entry, Due)> {
-        let mut due: Vec<_> = self
-            .index
-            .range(..=now)
-            .flat_map(|(at, keys)| keys.iter().map(move |key| (at, key)))
-            .filter_map(|(at, key)| {
-                let (key, entry) = self.entries.get_key_value(key)?;
-                // A key that was forgotten and came again may stand twice.
-                (entry.indexed == *at).then_some((key, entry, entry.due(now, timeout)?))
-            })
-            .collect();
-        due.sort_by(|a, b| a.0.cmp(b.0));
-        due.dedup_by(|a, b| a.0 == b.0);
-        due
-    }
-
-    /// All keys with their states as they will be after `changes`, in the order of the keys' bytes.
-    pub fn after<'a>(&'a self, changes: &'a [(Key, Option<Change>)]) -> Vec<(&'a [u8], &'a [u8])> {
-        let mut after: Vec<(&[u8], &[u8])> = Vec::with_capacity(self.len());
-        if changes.is_empty() {
-            after.extend(self.entries.iter().map(|(key, entry)| (&**key, &*entry.state)));
-        } else {
-            let changed: HashSet<&[u8], ahash::RandomState> = changes.iter().map(|(key, _)| &**key).collect();
-            let untouched = self.entries.iter().filter(|(key, _)| !changed.contains(&***key));
-            after.extend(untouched.map(|(key, entry)| (&**key, &*entry.state)));
-            after.extend(changes.iter().filter_map(|(key, change)| Some((&**key, &*change.as_ref()?.state))));
-        }
-        after.sort_unstable();
-        after
-    }
-
-    fn apply(&mut self, now: u64, timeout: Option<u64>, changes: &mut [(Key, Option<Change>)]) {
-        for (key, change) in changes {
-            match change.take() {
-                None => {
-                    let gone = self.entries.remove(key);
-                    self.bytes -= gone.map_or(0, |entry| size(key, &entry));
-                }
-                Some(Change { state, last, timer }) => {
-                    let entry = match self.entries.get_mut(key) {
-                        Some(entry) => {
-                            self.bytes -= size(key, entry);
-                            (entry.state, entry.last, entry.timer) = (state, last, timer);
-                            entry
-                        }
-                        None => self.entries.entry(key.clone()).or_insert(Entry { state, last, timer, indexed: 0 }),
-                    };
-                    self.bytes += size(key, entry);
-                    let wake = entry.wake(timeout);
-                    if wake != 0 && (entry.indexed == 0 || wake < entry.indexed) {
-                        entry.indexed = wake;
-                        self.index.entry(wake).or_default().push(key.clone());
-                    }
-                }
-            }
-        }
-        self.advance(now, timeout);
-    }
-
-    /// Takes keys that were found at `now` out of the index; those that are due later are put where they belong.
-    fn advance(&mut self, now: u64, timeout: Option<u64>) {
-        let later = self.index.split_off(&now.saturating_add(1));
-        for (at, keys) in std::mem::replace(&mut self.index, later) {
-            for key in keys {
-                let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.indexed == at) else { continue };
-                // What is still due was not dealt with, and is found again in the next batch.
-                entry.indexed = match entry.wake(timeout) {
-                    0 => 0,
-                    wake => wake.max(now.saturating_add(1)),
-                };
-                if entry.indexed != 0 {
-                    self.index.entry(entry.indexed).or_default().push(key);
-                }
-            }
-        }
-    }
-}
-
-fn size(key: &Key, entry: &Entry) -> u64 {
-    (key.len() + entry.state.len()) as u64
 }
 
 /// All states of an operator, as of one commit.
@@ -219,17 +54,6 @@ impl Keyed {
     }
 }
 
-/// What becomes of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Its state, as bytes.
-    pub state: Box<[u8]>,
-    /// When it last had rows.
-    pub last: u64,
-    /// When to wake it; 0 for never.
-    pub timer: u64,
-}
-
 /// What one task changes: it owns some groups, and nobody else changes them in the same batch.
 #[derive(Debug, Clone)]
 pub struct Delta {
@@ -241,70 +65,142 @@ pub struct Delta {
     pub groups: Vec<(u32, Changes)>,
 }
 
-/// What becomes of keys of one group; none: it is forgotten. No key twice.
-pub type Changes = Vec<(Key, Option<Change>)>;
+/// What of an operator's states has changed.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The operator.
+    pub operator: String,
+    /// What it keeps.
+    pub spec: KeyedSpec,
+    /// Each group that has changed, and its keys that have, as they are now.
+    pub groups: Vec<(u32, Changes)>,
+}
 
 /// The states of all operators.
 #[derive(Debug, Default)]
 pub struct Keyring {
-    operators: Mutex<HashMap<String, Arc<Keyed>>>,
+    shelves: Mutex<Shelves>,
+}
+
+#[derive(Debug, Default)]
+struct Shelves {
+    operators: HashMap<String, Shelf>,
+    /// Whether anybody wants to know what has changed.
+    tracked: bool,
+}
+
+/// The states of one operator.
+#[derive(Debug)]
+struct Shelf {
+    keyed: Arc<Keyed>,
+    /// The keys of each group that have changed since that was last asked; empty where nobody asks.
+    changed: Vec<HashSet<Key, ahash::RandomState>>,
 }
 
 impl Keyring {
     /// Makes room for an operator's states, in so many groups. What is there under the same spec stays; whether there
     /// was nothing.
     pub fn open(&self, operator: &str, spec: KeyedSpec, groups: u32) -> bool {
-        let mut operators = self.lock();
-        let is_new = operators.get(operator).is_none_or(|keyed| keyed.spec != spec);
+        let mut shelves = self.lock();
+        let is_new = shelves.operators.get(operator).is_none_or(|shelf| shelf.keyed.spec != spec);
         if is_new {
+            let changed = (0..groups).map(|_| HashSet::default()).collect();
             let groups = (0..groups).map(|_| Arc::default()).collect();
-            operators.insert(operator.to_owned(), Arc::new(Keyed { spec, groups }));
+            let keyed = Arc::new(Keyed { spec, groups });
+            shelves.operators.insert(operator.to_owned(), Shelf { keyed, changed });
         }
         is_new
     }
 
     /// An operator's states as of the last commit.
     pub fn get(&self, operator: &str) -> Option<Arc<Keyed>> {
-        self.lock().get(operator).cloned()
+        self.lock().operators.get(operator).map(|shelf| shelf.keyed.clone())
     }
 
     /// The operators that keep states, in order of their names.
     pub fn operators(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.lock().keys().cloned().collect();
+        let mut names: Vec<String> = self.lock().operators.keys().cloned().collect();
         names.sort();
         names
     }
 
     /// The states of every operator.
     pub(super) fn all(&self) -> HashMap<String, Arc<Keyed>> {
-        self.lock().clone()
+        self.lock().operators.iter().map(|(name, shelf)| (name.clone(), shelf.keyed.clone())).collect()
+    }
+
+    /// From now on, remembers which keys change.
+    pub(super) fn track(&self) {
+        self.lock().tracked = true;
+    }
+
+    /// What has changed since this was last asked, in order of the operators' names. Uses the threads of the pool that it
+    /// is called on.
+    pub(super) fn take_changed(&self) -> Vec<Changed> {
+        let mut shelves = self.lock();
+        let mut all: Vec<Changed> =
+            shelves.operators.iter_mut().map(|(name, shelf)| shelf.take_changed(name)).collect();
+        all.sort_by(|a, b| a.operator.cmp(&b.operator));
+        all
+    }
+
+    /// Forgets what has changed.
+    pub(super) fn forget_changed(&self) {
+        for shelf in self.lock().operators.values_mut() {
+            shelf.changed.iter_mut().for_each(HashSet::clear);
+        }
     }
 
     /// Makes changes visible.
     pub(super) fn apply(&self, deltas: Vec<Delta>) {
-        let mut operators = self.lock();
+        let mut shelves = self.lock();
+        let tracked = shelves.tracked;
         for delta in deltas {
-            let Some(keyed) = operators.get_mut(&delta.operator) else { continue };
-            let keyed = Arc::make_mut(keyed);
-            let timeout = keyed.spec.timeout;
-            let mut changes: Vec<Option<Vec<_>>> = vec![None; keyed.groups.len()];
-            for (group, keys) in delta.groups {
-                if let Some(place) = changes.get_mut(group as usize) {
-                    *place = Some(keys);
-                }
+            if let Some(shelf) = shelves.operators.get_mut(&delta.operator) {
+                shelf.apply(delta, tracked);
             }
-            keyed.groups.par_iter_mut().zip(&mut changes).for_each(|(group, changes)| {
-                let Some(changes) = changes else { return };
-                let untouched = changes.is_empty() && group.index.range(..=delta.now).next().is_none();
-                if !untouched {
-                    Arc::make_mut(group).apply(delta.now, timeout, changes);
-                }
-            });
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Keyed>>> {
-        self.operators.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Shelves> {
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelf {
+    fn apply(&mut self, delta: Delta, tracked: bool) {
+        let keyed = Arc::make_mut(&mut self.keyed);
+        let timeout = keyed.spec.timeout;
+        let mut changes: Vec<Option<Changes>> = vec![None; keyed.groups.len()];
+        for (group, keys) in delta.groups {
+            if let Some(place) = changes.get_mut(group as usize) {
+                *place = Some(keys);
+            }
+        }
+        let groups = keyed.groups.par_iter_mut().zip(&mut changes).zip(&mut self.changed);
+        groups.for_each(|((group, changes), changed)| {
+            let Some(changes) = changes else { return };
+            if tracked {
+                changed.extend(changes.iter().map(|(key, _)| key.clone()));
+            }
+            if !(changes.is_empty() && group.is_quiet(delta.now)) {
+                Arc::make_mut(group).apply(delta.now, timeout, changes);
+            }
+        });
+    }
+
+    fn take_changed(&mut self, operator: &str) -> Changed {
+        let groups = &self.keyed.groups;
+        let now = self.changed.par_iter_mut().enumerate().map(|(index, changed)| {
+            let as_it_is = |key: Key| {
+                let entry = groups[index].get(&key);
+                let change = entry.map(|e| Change { state: e.state.clone(), last: e.last, timer: e.timer });
+                (key, change)
+            };
+            (index as u32, changed.drain().map(as_it_is).collect::<Changes>())
+        });
+        let groups = now.filter(|(_, changes)| !changes.is_empty()).collect();
+        Changed { operator: operator.to_owned(), spec: self.keyed.spec.clone(), groups }
     }
 }
 
@@ -312,9 +208,12 @@ impl Keyring {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot set up its case should fail there")]
 
+    use std::collections::BTreeMap;
+
     use arrow::datatypes::Schema;
     use proptest::prelude::*;
 
+    use super::super::group::Due;
     use super::*;
 
     fn ring(timeout: Option<u64>) -> Keyring {

@@ -5,18 +5,20 @@
 //!
 //! Who reads from outside takes a [`Snapshot`]: all of the last commit, nothing of the batch at work.
 //!
-//! - [`keyed`]: a state for each key of an operator, and when each is to be woken.
+//! - [`keyed`]: a state for each key of an operator; [`group`]: the keys of one group, and when each is to be woken.
 //! - [`history`]: the rows of a stream's past batches, which windows are made of.
 //! - [`watermarks`]: how far each source has come in event time.
 //! - [`row_bytes`]: rows as bytes, the form in which keys and states are kept.
 
+pub mod group;
 pub mod history;
 pub mod keyed;
 pub mod row_bytes;
 pub mod watermarks;
 
+pub use group::{Change, Changes, Due, Entry, Group, Key};
 pub use history::{Batches, History, Past};
-pub use keyed::{Change, Changes, Delta, Due, Entry, Key, Keyed, KeyedSpec, Keyring};
+pub use keyed::{Changed, Delta, Keyed, KeyedSpec, Keyring};
 pub use row_bytes::RowBytes;
 pub use watermarks::Watermarks;
 
@@ -61,6 +63,30 @@ pub struct Snapshot {
     pub tables: HashMap<String, Arc<Contents>>,
 }
 
+/// What a checkpoint writes down.
+#[derive(Debug, Clone)]
+pub struct Saved {
+    /// The batch that was committed last.
+    pub batch: BatchTime,
+    /// The states of keys.
+    pub states: SavedStates,
+    /// Past batches.
+    pub history: Vec<(String, BatchTime, Arc<Past>)>,
+    /// Of each stream of which batches are kept, the oldest.
+    pub oldest: BTreeMap<String, BatchTime>,
+    /// How far sources have come in event time.
+    pub watermarks: BTreeMap<String, Watermark>,
+}
+
+/// States of keys, to be written down.
+#[derive(Debug, Clone)]
+pub enum SavedStates {
+    /// All of them.
+    All(BTreeMap<String, Arc<Keyed>>),
+    /// Those that have changed.
+    Changed(Vec<Changed>),
+}
+
 /// What a batch changes.
 #[derive(Debug, Default)]
 pub struct Staged {
@@ -95,6 +121,41 @@ impl Store {
             self.history.keep(&kept.stream, batch, kept.past, kept.forget);
         }
         *committed = Committed { batch: Some(batch), tables: staged.tables };
+    }
+
+    /// From now on, remembers what changes, for [`saved`](Self::saved).
+    pub fn track(&self) {
+        self.keyed.track();
+    }
+
+    /// What a checkpoint writes down: what has changed since the one before, at batch `since`; without one, everything.
+    /// None before the first commit. Uses the threads of the pool that it is called on.
+    pub fn saved(&self, since: Option<BatchTime>) -> Option<Saved> {
+        let committed = self.committed.write().unwrap_or_else(PoisonError::into_inner);
+        let batch = committed.batch?;
+        let states = match since {
+            Some(_) => SavedStates::Changed(self.keyed.take_changed()),
+            None => {
+                self.keyed.forget_changed();
+                SavedStates::All(self.keyed.all().into_iter().collect())
+            }
+        };
+        let (mut history, mut oldest) = (Vec::new(), BTreeMap::new());
+        for (stream, batches) in self.history.all() {
+            oldest.extend(batches.keys().next().map(|first| (stream.clone(), *first)));
+            let new = batches.iter().filter(|(batch, _)| since.is_none_or(|since| **batch > since));
+            history.extend(new.map(|(batch, past)| (stream.clone(), *batch, past.clone())));
+        }
+        history.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        Some(Saved { batch, states, history, oldest, watermarks: self.watermarks.all() })
+    }
+
+    /// Gives keys the states that they start with, before the batch after `before_first`. Uses the threads of the pool that
+    /// it is called on.
+    pub fn start(&self, before_first: BatchTime, states: Delta) {
+        let mut committed = self.committed.write().unwrap_or_else(PoisonError::into_inner);
+        self.keyed.apply(vec![states]);
+        committed.batch.get_or_insert(before_first);
     }
 
     /// All that the last commit left. Waits for a commit that is being made.

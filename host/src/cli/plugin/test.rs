@@ -149,7 +149,7 @@ async fn trial_run(pipeline: &str, trial: &DataDir, data: &DataDir) -> Result<(S
     let loaded = Pipeline::parse(&pipeline.replace("${", "$${"), Path::new("trial.toml"), &|_| None)?;
     // Compiled code is worth keeping; everything else goes with the scratch folder.
     let operators = operators(&trial.with_cache_of(data))?;
-    let folder = trial.claim(&loaded.name)?;
+    let folder = trial.claim(&loaded.name)?.once()?;
     let typed = Typed::new(loaded, &operators).await?;
     let start = BatchTime::after(0, typed.loaded.pipeline.batch.interval.0);
     let setup = Setup {
@@ -158,9 +158,10 @@ async fn trial_run(pipeline: &str, trial: &DataDir, data: &DataDir) -> Result<(S
         start,
         clock: Arc::new(SystemClock),
         output: Arc::new(Mutex::new(std::io::stdout())),
+        give_up: Vec::new(),
         on_batch: Box::new(|_| {}),
     };
-    let (driver, _handle) = setup.open(typed, operators, &folder)?;
+    let (driver, _handle) = setup.open(typed, operators, &folder).await?;
     let status = driver.run().await?;
     let kept = DeadLetters::at(&folder.dead_letters());
     let batches =

@@ -99,6 +99,7 @@ impl Tables {
         mode: Mode,
         remember: u64,
         records: &[Record],
+        checkpointed: Option<BatchTime>,
     ) -> Result<Self> {
         let mut following = IndexMap::new();
         for (name, spec, table) in tables {
@@ -107,7 +108,9 @@ impl Tables {
             store.keep(&now.contents).with_context(|| format!("table `{name}`"))?;
             following.insert(name, Following { spec, now, stretch: None, failing: None });
         }
-        let followed = Mutex::new(Followed { tables: following, uses: Uses::of(records) });
+        let mut uses = Uses::of(records);
+        checkpointed.into_iter().for_each(|batch| uses.checkpointed(batch));
+        let followed = Mutex::new(Followed { tables: following, uses });
         let tables = Self { store, mode, remember, followed };
         tables.tidy_disk(&mut tables.lock())?;
         Ok(tables)
@@ -142,6 +145,11 @@ impl Tables {
         let mut needed = followed.uses.pending();
         needed.extend(followed.tables.values().map(|table| table.now.contents.digest()));
         self.store.retain_in_memory(&needed);
+    }
+
+    /// Batches up to this one are never run again.
+    pub fn checkpointed(&self, batch: BatchTime) {
+        self.lock().uses.checkpointed(batch);
     }
 
     fn tidy_disk(&self, followed: &mut Followed) -> Result<()> {

@@ -52,7 +52,7 @@ fn open(
     let refresh = refresh.parse().unwrap();
     let spec = TableSpec { path: file.to_owned(), format: TableFormat::Csv, schema: None, refresh };
     let table = Table::read(&spec)?;
-    Tables::open(vec![("t".to_owned(), spec, table)], store.clone(), mode, remember, records)
+    Tables::open(vec![("t".to_owned(), spec, table)], store.clone(), mode, remember, records, None)
 }
 
 impl Bench {
@@ -195,6 +195,7 @@ async fn contents_that_no_batch_may_read_any_more_leave_the_disk() {
         bench.cut(second);
         assert_eq!(bench.kept(), 2, "batch {second}");
         bench.tables.committed(at(second));
+        bench.tables.checkpointed(at(second));
     }
     bench.cut(LAST + 1);
     assert_eq!(bench.kept(), 1);

@@ -1,7 +1,7 @@
 //! Which contents of tables batches may still read.
 //!
-//! Contents are needed on disk while a batch that reads them has not committed, or is one of the last [`LAST`] that were
-//! cut, or lies within `remember` of the newest: such a batch may be run again, or be looked into by `weir sql`. They are
+//! Contents are needed on disk while no checkpoint holds what a batch that reads them left, or it is one of the last
+//! [`LAST`] that were cut, or lies within `remember` of the newest: such a batch may be run again, or be looked into by `weir sql`. They are
 //! needed in memory only while a batch that reads them is still to come.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -22,6 +22,10 @@ pub(super) struct Uses {
     pending: VecDeque<(BatchTime, u64)>,
     /// The number of the last cut that is committed.
     committed: u64,
+    /// Cut, and held by no checkpoint, the oldest first, with their number.
+    open: VecDeque<(BatchTime, u64)>,
+    /// The number of the last cut that a checkpoint holds.
+    checkpointed: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +42,7 @@ impl Uses {
             match record {
                 Record::Cut(cut) => uses.cut(cut.batch, cut.tables.iter().map(|(_, digest)| *digest)),
                 Record::Committed { batch, .. } => uses.committed(*batch),
-                Record::Started { .. } | Record::Swapped { .. } => {}
+                Record::Started { .. } | Record::Swapped { .. } | Record::Ended => {}
             }
         }
         uses
@@ -49,6 +53,7 @@ impl Uses {
         self.cuts += 1;
         let cut = self.cuts;
         self.pending.push_back((batch, cut));
+        self.open.push_back((batch, cut));
         self.last.extend(digests.map(|digest| (digest, LastUse { batch, cut })));
     }
 
@@ -59,13 +64,20 @@ impl Uses {
         }
     }
 
+    /// A checkpoint holds what a batch left, and those before.
+    pub(super) fn checkpointed(&mut self, batch: BatchTime) {
+        while let Some((_, cut)) = self.open.pop_front_if(|(open, _)| *open <= batch) {
+            self.checkpointed = cut;
+        }
+    }
+
     /// Forgets what no batch may read any more, when the newest is `now`; whether there was any.
     pub(super) fn forget(&mut self, now: BatchTime, remember: u64) -> bool {
-        let (before, committed, cuts) = (self.last.len(), self.committed, self.cuts);
+        let (before, checkpointed, cuts) = (self.last.len(), self.checkpointed, self.cuts);
         self.last.retain(|_, last| {
             // Not only back in time: a run with `--once` may begin anywhere.
             let remembered = last.batch.as_millis().abs_diff(now.as_millis()) <= remember;
-            last.cut > committed || last.cut + LAST > cuts || remembered
+            last.cut > checkpointed || last.cut + LAST > cuts || remembered
         });
         self.last.len() < before
     }
@@ -108,6 +120,8 @@ mod tests {
         assert_eq!(uses.pending(), HashSet::from([version("old"), version("new")]));
         uses.committed(at(1));
         assert_eq!(uses.pending(), HashSet::from([version("new")]));
+        assert!(!uses.forget(at(LAST * 2), 0));
+        uses.checkpointed(at(1));
         assert!(uses.forget(at(LAST * 2), 0));
         assert_eq!(uses.all(), HashSet::from([version("new")]));
     }
@@ -117,6 +131,7 @@ mod tests {
         for (batches, gone) in [(LAST, false), (LAST + 1, true)] {
             let mut uses = after(batches);
             uses.committed(at(batches));
+            uses.checkpointed(at(batches));
             assert_eq!((uses.forget(at(batches), 0), uses.pending().len()), (gone, 0));
         }
     }
@@ -125,7 +140,7 @@ mod tests {
     fn what_a_remembered_batch_read_is_needed() {
         for (remember, gone) in [(999_000, false), (998_999, true)] {
             let mut uses = after(1000);
-            uses.committed(at(1000));
+            uses.checkpointed(at(1000));
             assert_eq!(uses.forget(at(1000), remember), gone);
         }
     }

@@ -145,7 +145,7 @@ impl Typed {
             let spec = |key: Schema, state: Schema| KeyedSpec {
                 key: Arc::new(key),
                 state: Arc::new(state),
-                version: 0,
+                version: window.windows.version(),
                 timeout: None,
             };
             match self.operators.get(name) {

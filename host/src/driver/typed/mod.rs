@@ -260,6 +260,31 @@ impl Typed {
         Ok(running(&call))
     }
 
+    /// Goes on with what operators ran when the host stopped, where that is another component than the pipeline names.
+    pub fn resume(&mut self, ran: &[Running], operators: &Operators) -> Result<()> {
+        for ran in ran {
+            let call = self.operators.get(&ran.operator).and_then(TypedOperator::call);
+            if call.is_none_or(|call| call.digest == ran.digest) {
+                continue;
+            }
+            self.fitting(&ran.operator, &Reference::Digest(ran.digest), operators).with_context(|| {
+                format!(
+                    "operator `{}` ran {}, which was swapped in, when the host stopped",
+                    ran.operator, ran.component
+                )
+            })?;
+            if let Some(named) = self.swap(ran) {
+                tracing::info!(
+                    operator = ran.operator,
+                    runs = ran.component,
+                    named = named.component,
+                    "the operator goes on with what was swapped in, not with what the pipeline file names"
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Puts another component, found fitting, in an operator's place.
     pub fn swap(&mut self, to: &Running) -> Option<Running> {
         let call = self.operators.get_mut(&to.operator)?.call_mut()?;
@@ -304,7 +329,9 @@ fn same(what: &str, now: &Schema, new: &Schema, call: &ComponentCall) -> Result<
 
 fn on_reject(spec: &SourceSpec) -> OnReject {
     match spec {
-        SourceSpec::File { on_reject, .. } | SourceSpec::Socket { on_reject, .. } => *on_reject,
+        SourceSpec::File { on_reject, .. }
+        | SourceSpec::Socket { on_reject, .. }
+        | SourceSpec::Http { on_reject, .. } => *on_reject,
         SourceSpec::Generator { .. } => OnReject::Fail,
     }
 }

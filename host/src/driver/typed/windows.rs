@@ -31,6 +31,12 @@ impl BatchWindow {
         batch.as_millis() <= end && batch.as_millis() + self.length > end
     }
 
+    /// Tells this window from another, for what is kept of it.
+    pub fn version(&self) -> u32 {
+        let Self { length, slide, ago } = self;
+        crc32fast::hash(format!("{length} {slide} {ago}").as_bytes())
+    }
+
     /// The window one slide before.
     pub fn before(&self) -> Self {
         Self { ago: self.ago + self.slide, ..*self }

@@ -7,7 +7,10 @@ use indexmap::IndexMap;
 use super::Findings;
 use crate::pipeline::{EventTimeSpec, Format, GeneratedColumn, SourceSpec, TableSpec};
 use crate::rows::ColumnType;
-use crate::units::Rate;
+use crate::units::{Rate, Size};
+
+/// A body is one record of the block log.
+const LARGEST_BODY: u64 = 1 << 30;
 
 type Columns = IndexMap<String, ColumnType>;
 
@@ -24,12 +27,20 @@ pub(super) fn check(name: &str, source: &SourceSpec, findings: &mut Findings<'_>
             peer(name, connect.as_deref(), listen.as_deref(), findings);
             a_rate(place, "max_rate", *max_rate, findings);
             a_schema(place, *format, schema.as_ref(), findings);
-            if *format != Format::Text && schema.is_none() {
+            declared(name, "a socket has", *format, schema.as_ref(), findings);
+        }
+        SourceSpec::Http { listen, path, format, schema, max_body, max_rate, .. } => {
+            address_of(name, "listen", listen, findings);
+            url_path(name, path, findings);
+            a_rate(place, "max_rate", *max_rate, findings);
+            a_schema(place, *format, schema.as_ref(), findings);
+            declared(name, "requests have", *format, schema.as_ref(), findings);
+            if !(1..=LARGEST_BODY).contains(&max_body.0) {
                 let message = format!(
-                    "[sources.{name}] needs a `schema`, as in `schema = {{ user = \"utf8\" }}`: a socket has no first \
-                     rows to infer it from"
+                    "`max_body` in [sources.{name}] must be from 1 B to {}, not {max_body}",
+                    Size(LARGEST_BODY)
                 );
-                findings.at_key(&["sources", name, "format"], message);
+                findings.at_key(&["sources", name, "max_body"], message);
             }
         }
         SourceSpec::Generator { rate, columns, .. } => {
@@ -39,6 +50,28 @@ pub(super) fn check(name: &str, source: &SourceSpec, findings: &mut Findings<'_>
     }
     if let Some(spec) = source.event_time() {
         event_time(name, spec, findings);
+    }
+}
+
+/// What is received tells its columns too late.
+fn declared(name: &str, has: &str, format: Format, schema: Option<&Columns>, findings: &mut Findings<'_>) {
+    if format != Format::Text && schema.is_none() {
+        let message = format!(
+            "[sources.{name}] needs a `schema`, as in `schema = {{ user = \"utf8\" }}`: {has} no first rows to infer it \
+             from"
+        );
+        findings.at_key(&["sources", name, "format"], message);
+    }
+}
+
+fn url_path(name: &str, path: &str, findings: &mut Findings<'_>) {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'"' | b'<' | b'>');
+    if !path.starts_with('/') || !path.bytes().all(plain) {
+        let message = format!(
+            "`path` in [sources.{name}] must be the path of a URL, as in \"/rows\", not \"{path}\": it begins with `/`, \
+             and what is not plain ASCII is written with `%`"
+        );
+        findings.at_key(&["sources", name, "path"], message);
     }
 }
 

@@ -37,6 +37,9 @@ pub struct Pipeline {
     /// How the stream is cut into batches.
     #[serde(default)]
     pub batch: BatchSpec,
+    /// What is written down, so that a restart goes on where the host was.
+    #[serde(default)]
+    pub checkpoint: CheckpointSpec,
     /// Where rows come from, a table `[sources.NAME]` for each source.
     #[schemars(extend("propertyNames" = {"pattern": NAME}, "minProperties" = 1))]
     pub sources: IndexMap<String, SourceSpec>,
@@ -71,8 +74,35 @@ pub struct BatchSpec {
     pub chunk_rows: NonZeroUsize,
     /// For how long the rows of every stream are kept, for `weir sql`. Default: only what windows need.
     pub remember: Option<Period>,
+    /// What becomes of batches whose time passed while no host ran. Default "run".
+    pub missed: Missed,
     /// The rate controller that slows sources when batches take longer than the interval.
     pub backpressure: BackpressureSpec,
+}
+
+/// What becomes of batches whose time passed while no host ran.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Missed {
+    /// Each is run, as if the host had only been slow.
+    #[default]
+    Run,
+    /// The first batch after the restart takes what they would have had.
+    Coalesce,
+}
+
+/// What is written down of states, past rows and positions, and when. Of live runs; one with `--once` begins anew.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointSpec {
+    /// How long after a checkpoint the next is made. Default "10s".
+    pub interval: Period,
+}
+
+impl Default for CheckpointSpec {
+    fn default() -> Self {
+        Self { interval: Period(Duration::from_secs(10)) }
+    }
 }
 
 impl Default for BatchSpec {
@@ -85,6 +115,7 @@ impl Default for BatchSpec {
             partitions: None,
             chunk_rows: NonZeroUsize::new(8192).unwrap_or(NonZeroUsize::MIN),
             remember: None,
+            missed: Missed::default(),
             backpressure: BackpressureSpec::default(),
         }
     }

@@ -1,9 +1,15 @@
 //! `[sinks.NAME]`: where results go.
 
+use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::units::{Period, Size};
 
 /// A destination of rows.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -18,7 +24,7 @@ pub enum SinkSpec {
         #[serde(default)]
         format: StdoutFormat,
     },
-    /// A folder a batch, `batch_time=MILLIS`, which appears whole or not at all.
+    /// A folder a batch, `batch_time=MILLIS`, which appears whole or not at all, with a `_manifest` of its files.
     Files {
         /// Sources and operators whose rows are written.
         #[schemars(length(min = 1), extend("uniqueItems" = true))]
@@ -29,13 +35,117 @@ pub enum SinkSpec {
         #[serde(default)]
         format: FileFormat,
     },
+    /// A table in PostgreSQL. The rows of a batch go in one transaction, together with the batch's time, which is kept in
+    /// the table `weir_commits` beside it: a batch that is run again is not written again.
+    Postgres {
+        /// Sources and operators whose rows are written.
+        #[schemars(length(min = 1), extend("uniqueItems" = true))]
+        inputs: Vec<String>,
+        /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, as libpq takes it; write the password as `${NAME}`. Without
+        /// TLS, so far.
+        url: String,
+        /// The table, `NAME` or `SCHEMA.NAME`; upper and lower case count.
+        table: String,
+        /// A row takes the place of the row that has the same values in these columns; of one batch, the last one stays.
+        /// The table must have a unique index over them. Default: every row is added.
+        #[serde(default)]
+        #[schemars(extend("uniqueItems" = true))]
+        key: Vec<String>,
+        /// Whether to make the table if it is not there, with `key` as its primary key. Default true.
+        #[serde(default = "yes")]
+        create: bool,
+    },
+    /// Rows sent over HTTP: `POST` requests of JSON lines. Requests have the header `Idempotency-Key:
+    /// PIPELINE/SINK/BATCH_MILLIS/PART/FIRST-LAST`, by the numbers of its rows: the same whenever they are sent again.
+    Http {
+        /// Sources and operators whose rows are sent.
+        #[schemars(length(min = 1), extend("uniqueItems" = true))]
+        inputs: Vec<String>,
+        /// Where rows are sent, `http://HOST:PORT/PATH`. Without TLS, so far.
+        url: String,
+        /// More headers; write secrets as `${NAME}`.
+        #[serde(default)]
+        headers: IndexMap<String, String>,
+        /// How long an answer may take before the request is sent again. Default "30s".
+        #[serde(default = "default_timeout")]
+        timeout: Period,
+        /// The most rows in a request. Default 10000.
+        #[serde(default = "default_max_rows")]
+        max_rows: NonZeroUsize,
+        /// The most bytes in a request, but for a row that has more by itself. Default "1 MiB".
+        #[serde(default = "default_max_bytes")]
+        max_bytes: Size,
+    },
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn default_timeout() -> Period {
+    Period(Duration::from_secs(30))
+}
+
+fn default_max_rows() -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(9_999)
+}
+
+fn default_max_bytes() -> Size {
+    Size(1 << 20)
+}
+
+/// What a sink has of a batch that was run more than once, because the host died or the sink was down in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Its rows, once.
+    ExactlyOnce,
+    /// The rows of the last run, in place of those of the run before.
+    Overwrite,
+    /// Its rows, at least once. The receiver can tell by a key which ones it has.
+    AtLeastOnceKeyed,
+    /// Its rows, at least once.
+    AtLeastOnce,
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ExactlyOnce => "exactly once",
+            Self::Overwrite => "exactly once, by overwriting",
+            Self::AtLeastOnceKeyed => "at least once, with an idempotency key",
+            Self::AtLeastOnce => "at least once",
+        })
+    }
 }
 
 impl SinkSpec {
+    /// Its `type`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Stdout { .. } => "stdout",
+            Self::Files { .. } => "files",
+            Self::Postgres { .. } => "postgres",
+            Self::Http { .. } => "http",
+        }
+    }
+
+    /// What becomes of a batch that is run again.
+    pub fn delivery(&self) -> Delivery {
+        match self {
+            Self::Stdout { .. } => Delivery::AtLeastOnce,
+            Self::Files { .. } => Delivery::Overwrite,
+            Self::Postgres { .. } => Delivery::ExactlyOnce,
+            Self::Http { .. } => Delivery::AtLeastOnceKeyed,
+        }
+    }
+
     /// Sources and operators whose rows go into the sink.
     pub fn inputs(&self) -> &[String] {
         match self {
-            Self::Stdout { inputs, .. } | Self::Files { inputs, .. } => inputs,
+            Self::Stdout { inputs, .. }
+            | Self::Files { inputs, .. }
+            | Self::Postgres { inputs, .. }
+            | Self::Http { inputs, .. } => inputs,
         }
     }
 }

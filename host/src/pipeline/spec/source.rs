@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::rows::ColumnType;
-use crate::units::{Period, Rate};
+use crate::units::{Period, Rate, Size};
 
 /// A source of rows.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -69,6 +69,35 @@ pub enum SourceSpec {
         #[serde(default)]
         remember: Option<Period>,
     },
+    /// Rows that are posted over HTTP, and answered once they are on disk.
+    Http {
+        /// Accept requests on this `host:port`.
+        listen: String,
+        /// Where rows are posted. Default "/".
+        #[serde(default = "root")]
+        path: String,
+        /// How a body becomes rows. Default "text".
+        #[serde(default)]
+        format: Format,
+        /// Column names and types; needed unless the format is text.
+        #[serde(default)]
+        schema: Option<IndexMap<String, ColumnType>>,
+        /// A larger body is refused. Default "16 MiB".
+        #[serde(default = "max_body")]
+        max_body: Size,
+        /// Never faster than this many rows a second.
+        #[serde(default)]
+        max_rate: Option<Rate>,
+        /// What happens to a record that cannot be read.
+        #[serde(default)]
+        on_reject: OnReject,
+        /// Which column says when a row happened. Needed for windows on event time.
+        #[serde(default)]
+        event_time: Option<EventTimeSpec>,
+        /// For how long the rows of past batches are kept, for `weir sql`. Default: that of `[batch]`.
+        #[serde(default)]
+        remember: Option<Period>,
+    },
     /// Made-up rows, for trials and load tests: row n is always the same.
     Generator {
         /// Rows a second.
@@ -94,18 +123,30 @@ impl SourceSpec {
     /// Which column says when a row happened.
     pub fn event_time(&self) -> Option<&EventTimeSpec> {
         match self {
-            Self::File { event_time, .. } | Self::Socket { event_time, .. } | Self::Generator { event_time, .. } => {
-                event_time.as_ref()
-            }
+            Self::File { event_time, .. }
+            | Self::Socket { event_time, .. }
+            | Self::Http { event_time, .. }
+            | Self::Generator { event_time, .. } => event_time.as_ref(),
         }
     }
 
     /// For how long its rows are kept.
     pub fn remember(&self) -> Option<Period> {
         match self {
-            Self::File { remember, .. } | Self::Socket { remember, .. } | Self::Generator { remember, .. } => *remember,
+            Self::File { remember, .. }
+            | Self::Socket { remember, .. }
+            | Self::Http { remember, .. }
+            | Self::Generator { remember, .. } => *remember,
         }
     }
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+fn max_body() -> Size {
+    Size(16 << 20)
 }
 
 /// When rows happened, and how long to wait for those that come late.
@@ -167,7 +208,7 @@ pub enum Format {
     Text,
     /// A line is a JSON object.
     Json,
-    /// RFC 4180, with a header line in files (not on sockets).
+    /// RFC 4180, with a header line in files and posted bodies (not on sockets).
     Csv,
 }
 

@@ -186,6 +186,18 @@ fn sources_say_enough_and_not_too_much() {
         ],
     );
     check_added(
+        "[sources.b]\ntype = 'http'\nlisten = 'b'\npath = 'rows?x=1'\nformat = 'json'\nmax_body = '2 GiB'\nmax_rate = '0/s'",
+        &[
+            "5:1: `listen` in [sources.b] must be a host and a port, as in \"localhost:9999\", not \"b\"",
+            "6:1: `path` in [sources.b] must be the path of a URL, as in \"/rows\", not \"rows?x=1\": it begins with `/`, \
+             and what is not plain ASCII is written with `%`",
+            "7:1: [sources.b] needs a `schema`, as in `schema = { user = \"utf8\" }`: requests have no first rows to \
+             infer it from",
+            "8:1: `max_body` in [sources.b] must be from 1 B to 1 GiB, not 2 GiB",
+            "9:1: `max_rate` in [sources.b] must be more than 0/s",
+        ],
+    );
+    check_added(
         "[sources.b]\ntype = 'socket'\nconnect = 'b:0'",
         &["5:1: `connect` in [sources.b] must be a host and a port, as in \"localhost:9999\", not \"b:0\""],
     );
@@ -243,11 +255,66 @@ fn everything_is_told_at_once_and_nothing_that_only_follows() {
          [operators.y]\ninputs = ['nowhere']\nsql = 'SELECT 1'",
         &[
             "4:1: unknown key `intervall` in [batch]; did you mean `interval`? (known: `backpressure`, \
-             `block_interval`, `block_memory`, `block_size`, `chunk_rows`, `interval`, `partitions`, `remember`)",
+             `block_interval`, `block_memory`, `block_size`, `chunk_rows`, `interval`, `missed`, `partitions`, `remember`)",
             "6:1: unknown key `transfrom` in [operators.x]; did you mean `transform`? (known: `aggregate`, `config`, `initial`, `inputs`, `key`, `late`, \
              `limits`, `on_reject`, `partitions`, `remember`, `repartition`, `sample`, `snapshot`, `sql`, `state`, \
              `timeout`, `touch`, `transform`, `whole_partition`, `window`)",
             "9:11: [operators.y] reads `nowhere`, which is no source or operator (known: `a`, `x`)",
+        ],
+    );
+}
+
+#[test]
+fn a_sink_over_a_network_knows_where_to_and_may_not_be_told_what_it_does_itself() {
+    let sink = |keys: &str| format!("[sinks.o]\ninputs = ['a']\n{keys}");
+    let postgres = |keys: &str| sink(&format!("type = 'postgres'\n{keys}"));
+    let http = |keys: &str| sink(&format!("type = 'http'\n{keys}"));
+    check_added(
+        &postgres("url = 'postgres://u@h:high/d'\ntable = 'a.b.c'\nkey = ['k', '', 'k']"),
+        &[
+            "6:1: `url` in [sinks.o] is no address of a PostgreSQL database (invalid value for option `port`): write it as \
+             postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+            "7:1: `table` in [sinks.o] must be `NAME` or `SCHEMA.NAME`",
+            "8:13: `key` in [sinks.o] names a column without a name",
+            "8:17: `key` in [sinks.o] names `k` twice",
+        ],
+    );
+    check_added(
+        &postgres("url = 'postgres://h/d?sslmode=require'\ntable = 't'"),
+        &[
+            "6:1: `url` in [sinks.o] requires TLS, which this sink does not have yet: leave out `sslmode`, and connect over \
+             a network that you trust or through a tunnel",
+        ],
+    );
+    check_added(
+        &postgres("url = 'user=u'\ntable = 't'"),
+        &["6:1: `url` in [sinks.o] has no host: write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE"],
+    );
+    check_added(
+        &http("url = 'http://ann:secret@localhost/rows'"),
+        &[
+            "6:1: `url` in [sinks.o] has a user in it, which is not sent: write headers.Authorization = \"Basic ${NAME}\", \
+           where NAME holds USER:PASSWORD in Base64",
+        ],
+    );
+    check_added(
+        &http(
+            "url = 'localhost/rows'\ntimeout = '0s'\nmax_bytes = '0 B'\n[sinks.o.headers]\nHost = 'h'\n\
+             'a b' = 'c'\nX = \"a\\nb\"",
+        ),
+        &[
+            "6:1: `url` in [sinks.o] is no address to send to: write it as http://HOST:PORT/PATH",
+            "7:1: `timeout` in [sinks.o] must be more than 0",
+            "8:1: `max_bytes` in [sinks.o] must be more than 0",
+            "10:1: `Host` cannot be set in [sinks.o.headers]: the sink sets it itself",
+            "11:1: `a b` in [sinks.o.headers] cannot be the name of a header",
+            "12:1: the value of `X` in [sinks.o.headers] cannot stand in a header: is there a line break?",
+        ],
+    );
+    check_added(
+        &http("url = 'https://example.org/'"),
+        &[
+            "6:1: `url` in [sinks.o] is https, which this sink does not have yet: send to a proxy on this machine that adds TLS",
         ],
     );
 }

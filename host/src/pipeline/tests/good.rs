@@ -73,6 +73,20 @@ type = "files"
 path = "out"
 format = "parquet"
 inputs = ["spent"]
+
+[sinks.database]
+type = "postgres"
+url = "postgres://weir:${FOUR}@db.example.org/shop"
+table = "sales.spent"
+key = ["country"]
+inputs = ["spent"]
+
+[sinks.service]
+type = "http"
+url = "http://${HOST}:8080/rows"
+headers = { Authorization = "Bearer ${FOUR}" }
+max_rows = 500
+inputs = ["spent"]
 "#;
 
 #[test]
@@ -119,6 +133,21 @@ fn paths_are_relative_to_the_file() {
     assert_eq!(pipeline.tables["users"].path, Path::new("/srv/users.csv"));
     let SinkSpec::Files { path, .. } = &pipeline.sinks["archive"] else { panic!("archive is a files sink") };
     assert_eq!(path, Path::new("jobs/counts/out"));
+}
+
+#[test]
+fn sinks_over_a_network_have_defaults_and_take_secrets_from_the_environment() {
+    let pipeline = loaded(FULL).pipeline;
+    let SinkSpec::Postgres { url, key, create, .. } = &pipeline.sinks["database"] else {
+        panic!("database is a table")
+    };
+    assert_eq!((url.as_str(), *create), ("postgres://weir:4@db.example.org/shop", true));
+    assert_eq!(key, &["country"]);
+    let SinkSpec::Http { headers, timeout, max_rows, max_bytes, .. } = &pipeline.sinks["service"] else {
+        panic!("service is reached over HTTP");
+    };
+    assert_eq!(headers["Authorization"], "Bearer 4");
+    assert_eq!((timeout.0, max_rows.get(), *max_bytes), (Duration::from_secs(30), 500, Size(1 << 20)));
 }
 
 const SHORT: &str = r#"

@@ -16,7 +16,7 @@ fn an_unknown_key_gets_the_nearest_known_one() {
     check_added(
         "[batch]\nintervall = '1s'",
         &["4:1: unknown key `intervall` in [batch]; did you mean `interval`? (known: `backpressure`, \
-             `block_interval`, `block_memory`, `block_size`, `chunk_rows`, `interval`, `partitions`, `remember`)"],
+             `block_interval`, `block_memory`, `block_size`, `chunk_rows`, `interval`, `missed`, `partitions`, `remember`)"],
     );
     check_added(
         "[batch.backpressure]\nenable = true",
@@ -49,8 +49,8 @@ fn an_unknown_key_gets_the_nearest_known_one() {
     );
     check(
         "[source.a]\ntype = 'file'\npath = 'a'\n[sinks.out]\ntype = 'stdout'\ninputs = ['a']",
-        &["1:2: unknown key `source`; did you mean `sources`? (known: `batch`, `name`, `operators`, `sinks`, \
-             `sources`, `tables`)"],
+        &["1:2: unknown key `source`; did you mean `sources`? (known: `batch`, `checkpoint`, `name`, `operators`, \
+             `sinks`, `sources`, `tables`)"],
     );
 }
 
@@ -65,7 +65,7 @@ fn a_missing_key_is_named_with_its_table() {
     );
     check_added(
         "[sources.b]\npath = 'b'",
-        &["3:10: missing key `type` in [sources.b]: one of `file`, `socket`, `generator`"],
+        &["3:10: missing key `type` in [sources.b]: one of `file`, `socket`, `http`, `generator`"],
     );
     check_added(
         "[sources.b]\ntype = 'generator'\nrate = '1/s'",
@@ -89,11 +89,11 @@ fn an_unknown_word_gets_the_nearest_known_one() {
     check_added(
         "[sources.b]\ntype = 'sockett'\nconnect = 'b:1'",
         &["4:8: unknown type `sockett` in [sources.b]; did you mean `socket`? (known: `file`, `socket`, \
-             `generator`)"],
+             `http`, `generator`)"],
     );
     check_added(
         "[sources.b]\ntype = 'kafka'",
-        &["4:8: unknown type `kafka` in [sources.b] (known: `file`, `socket`, `generator`)"],
+        &["4:8: unknown type `kafka` in [sources.b] (known: `file`, `socket`, `http`, `generator`)"],
     );
     check_added(
         "[sources.b]\ntype = 'generator'\nrate = '1/s'\ncolumns.x.kind = 'seqence'",
@@ -139,7 +139,10 @@ fn a_value_of_the_wrong_type_is_told_in_words_of_the_file() {
             "5:10: `format` in [tables.t] must be one of `text`, `json`, `csv`, `parquet`, not an integer",
         ],
     );
-    check_added("[sources.b]\ntype = 1", &["4:8: `type` in [sources.b] must be one of `file`, `socket`, `generator`"]);
+    check_added(
+        "[sources.b]\ntype = 1",
+        &["4:8: `type` in [sources.b] must be one of `file`, `socket`, `http`, `generator`"],
+    );
     check_added(
         "[operators.x]\ntransform = 'x@1'\ninputs = 'a'\nconfig = 'none'\nkey = ['k', 1]",
         &[

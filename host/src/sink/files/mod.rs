@@ -1,18 +1,22 @@
 //! Files: a folder a batch, `PATH/batch_time=MILLIS/part-00000.EXT`, which appears whole or not at all.
 //!
-//! Parts are written under `PATH/.staging`, on the same file system, and synced; the commit is one rename. When the batch
+//! Parts are written under `PATH/.staging`, on the same file system, and synced, each attempt at a batch in a folder of its
+//! own: a task of an attempt that was given up may still write. The commit is one rename. When the batch
 //! is there already, as when it is run again, the two folders are exchanged, so that a reader finds the one or the other
-//! at every moment. A batch without rows has no folder. The same rows give the same bytes.
+//! at every moment. With the parts comes a manifest, which lists them. A batch without rows has no folder. The same rows
+//! give the same bytes.
 //!
 //! A sink holds a lock on its staging folder, as two that write to one path would take each other's files away.
 
 pub(super) mod encode;
+mod manifest;
 mod part;
 mod publish;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
@@ -20,9 +24,10 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use tracing::warn;
 
+use self::manifest::Parts;
 use self::part::FilePart;
-use self::publish::{is_empty, move_away, remove_if_there, replace, sync_folder};
-use super::{PartWriter, Sink};
+use self::publish::{move_away, remove_if_there, replace, sync_folder};
+use super::{PartWriter, Sink, SinkError};
 use crate::pipeline::FileFormat;
 use crate::time::BatchTime;
 
@@ -39,17 +44,21 @@ pub(super) struct FilesSink {
     format: FileFormat,
     schema: SchemaRef,
     /// Batches that were begun and are not committed.
-    begun: Mutex<BTreeMap<BatchTime, Stage>>,
+    begun: Mutex<BTreeMap<BatchTime, Begun>>,
+    /// How many attempts were begun.
+    attempts: AtomicU64,
     /// Held as long as the sink lives.
     _lock: File,
 }
 
-/// How far a batch has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Begun,
-    /// In its place; to exchange it once more would bring back what was there.
-    Published,
+/// A batch that was begun.
+#[derive(Debug, Clone)]
+struct Begun {
+    /// The folder of this attempt.
+    staged: PathBuf,
+    parts: Parts,
+    /// Whether it is in its place; to exchange it once more would bring back what was there.
+    is_published: bool,
 }
 
 impl FilesSink {
@@ -59,14 +68,18 @@ impl FilesSink {
         fs::create_dir_all(&staging).with_context(|| format!("making the folder {}", staging.display()))?;
         let lock = lock(&staging.join(LOCK)).with_context(|| format!("opening {} for writing", path.display()))?;
         clear(&staging)?;
-        Ok(Self { path: path.to_owned(), staging, format, schema, begun: Mutex::default(), _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            staging,
+            format,
+            schema,
+            begun: Mutex::default(),
+            attempts: AtomicU64::new(0),
+            _lock: lock,
+        })
     }
 
-    fn staged(&self, batch: BatchTime) -> PathBuf {
-        self.staging.join(folder_name(batch))
-    }
-
-    fn begun(&self) -> MutexGuard<'_, BTreeMap<BatchTime, Stage>> {
+    fn begun(&self) -> MutexGuard<'_, BTreeMap<BatchTime, Begun>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -75,11 +88,12 @@ impl FilesSink {
         self.staging.join(format!("{REMOVED}{}", folder_name(batch)))
     }
 
-    fn publish(&self, batch: BatchTime) -> Result<()> {
-        let (staged, visible) = (self.staged(batch), self.path.join(folder_name(batch)));
-        if !is_empty(&staged)? {
-            sync_folder(&staged)?;
-            return replace(&staged, &visible, &self.removed(batch));
+    fn publish(&self, batch: BatchTime, Begun { staged, parts, .. }: &Begun) -> Result<()> {
+        let visible = self.path.join(folder_name(batch));
+        if !parts.is_empty() {
+            parts.write(batch, staged)?;
+            sync_folder(staged)?;
+            return replace(staged, &visible, &self.removed(batch));
         }
         if visible.exists() {
             // Not file by file: a reader finds all of it or nothing.
@@ -92,6 +106,14 @@ impl FilesSink {
 /// `batch_time=MILLIS`, as partitioned folders are named in Hive and by all that read them.
 fn folder_name(batch: BatchTime) -> String {
     format!("batch_time={}", batch.as_millis())
+}
+
+/// Removes what is of no use any more. What cannot be removed now, as somebody writes into it, is cleared when the sink is
+/// opened again.
+fn discard(batch: BatchTime, folder: &Path) {
+    if let Err(error) = remove_if_there(folder) {
+        warn!(%batch, "what is left of the batch stays until the next start: {error:#}");
+    }
 }
 
 fn lock(path: &Path) -> Result<File> {
@@ -118,37 +140,36 @@ fn clear(staging: &Path) -> Result<()> {
 
 #[async_trait]
 impl Sink for FilesSink {
-    async fn begin(&self, batch: BatchTime) -> Result<()> {
-        let staged = self.staged(batch);
-        remove_if_there(&staged)?;
+    async fn begin(&self, batch: BatchTime) -> Result<(), SinkError> {
+        let earlier = self.begun().remove(&batch);
+        if let Some(Begun { staged, .. }) = earlier {
+            discard(batch, &staged);
+        }
+        let attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
+        let staged = self.staging.join(format!("{}-{attempt}", folder_name(batch)));
         fs::create_dir(&staged).with_context(|| format!("making the folder {}", staged.display()))?;
-        self.begun().insert(batch, Stage::Begun);
+        self.begun().insert(batch, Begun { staged, parts: Parts::default(), is_published: false });
         Ok(())
     }
 
-    async fn stage(&self, batch: BatchTime, part: usize) -> Result<Box<dyn PartWriter>> {
-        let path = self.staged(batch).join(format!("part-{part:05}.{}", encode::extension(self.format)));
-        Ok(Box::new(FilePart::new(path, self.format, self.schema.clone())))
+    async fn stage(&self, batch: BatchTime, part: usize) -> Result<Box<dyn PartWriter>, SinkError> {
+        let begun = self.begun().get(&batch).cloned();
+        let begun = begun.with_context(|| format!("part {part} of batch {batch} was staged before it was begun"))?;
+        let path = begun.staged.join(format!("part-{part:05}.{}", encode::extension(self.format)));
+        Ok(Box::new(FilePart::new(path, begun.parts, self.format, self.schema.clone())))
     }
 
-    async fn commit(&self, batch: BatchTime) -> Result<()> {
-        let stage = self.begun().get(&batch).copied();
+    async fn commit(&self, batch: BatchTime) -> Result<(), SinkError> {
+        let Some(begun) = self.begun().get(&batch).cloned() else { return Ok(()) };
         let committing = || format!("committing batch {batch}");
-        match stage {
-            None => return Ok(()),
-            Some(Stage::Begun) => {
-                self.publish(batch).with_context(committing)?;
-                self.begun().insert(batch, Stage::Published);
-            }
-            Some(Stage::Published) => {}
+        if !begun.is_published {
+            self.publish(batch, &begun).with_context(committing)?;
+            self.begun().insert(batch, Begun { is_published: true, ..begun.clone() });
         }
         sync_folder(&self.path).with_context(committing)?;
         self.begun().remove(&batch);
-        for left in [self.staged(batch), self.removed(batch)] {
-            // The batch is out; what cannot be removed now is cleared when the sink is opened again.
-            if let Err(error) = remove_if_there(&left) {
-                warn!("batch {batch} is committed, but {error:#}");
-            }
+        for left in [begun.staged, self.removed(batch)] {
+            discard(batch, &left);
         }
         Ok(())
     }

@@ -9,12 +9,15 @@ use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 
 use super::encode::Encoder;
+use super::manifest::Parts;
 use crate::pipeline::FileFormat;
-use crate::sink::{PartWriter, Staged};
+use crate::sink::{PartWriter, SinkError, Staged};
 
 /// Writes a part's file. A part without rows leaves none.
 pub(super) struct FilePart {
     path: PathBuf,
+    /// Where the file is listed once it is closed.
+    parts: Parts,
     format: FileFormat,
     schema: SchemaRef,
     encoder: Option<Encoder>,
@@ -22,8 +25,8 @@ pub(super) struct FilePart {
 }
 
 impl FilePart {
-    pub(super) fn new(path: PathBuf, format: FileFormat, schema: SchemaRef) -> Self {
-        Self { path, format, schema, encoder: None, rows: 0 }
+    pub(super) fn new(path: PathBuf, parts: Parts, format: FileFormat, schema: SchemaRef) -> Self {
+        Self { path, parts, format, schema, encoder: None, rows: 0 }
     }
 
     fn append(&mut self, rows: &RecordBatch) -> Result<()> {
@@ -47,7 +50,7 @@ impl FilePart {
 
 #[async_trait]
 impl PartWriter for FilePart {
-    async fn write(&mut self, rows: RecordBatch) -> Result<()> {
+    async fn write(&mut self, rows: RecordBatch) -> Result<(), SinkError> {
         if rows.num_rows() == 0 {
             return Ok(());
         }
@@ -56,9 +59,13 @@ impl PartWriter for FilePart {
         Ok(())
     }
 
-    async fn finish(self: Box<Self>) -> Result<Staged> {
-        let (rows, path) = (self.rows, self.path.clone());
+    async fn finish(self: Box<Self>) -> Result<Staged, SinkError> {
+        let (rows, path, parts) = (self.rows, self.path.clone(), self.parts.clone());
         let bytes = self.close().with_context(|| format!("writing {}", path.display()))?;
-        Ok(Staged { rows, bytes })
+        let staged = Staged { rows, bytes };
+        if let Some(name) = path.file_name().filter(|_| rows > 0) {
+            parts.add(name.to_string_lossy().into_owned(), staged);
+        }
+        Ok(staged)
     }
 }

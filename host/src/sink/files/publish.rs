@@ -48,12 +48,6 @@ fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported)
 }
 
-/// Whether the folder has nothing in it.
-pub(super) fn is_empty(folder: &Path) -> Result<bool> {
-    let mut entries = fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))?;
-    Ok(entries.next().is_none())
-}
-
 /// Removes a folder and what is in it.
 pub(super) fn remove_if_there(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {

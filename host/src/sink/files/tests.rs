@@ -55,14 +55,14 @@ fn write(sink: &FilesSink, batch: BatchTime, parts: &[&[RecordBatch]]) -> Vec<St
     })
 }
 
-/// All files under a folder but the lock, with their content.
+/// All files under a folder but the lock and manifests, with their content.
 fn tree(folder: &Path) -> Vec<(String, String)> {
     fn walk(root: &Path, folder: &Path, found: &mut Vec<(String, String)>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 walk(root, &path, found);
-            } else if path.file_name().unwrap() != LOCK {
+            } else if path.file_name().unwrap() != LOCK && path.file_name().unwrap() != manifest::MANIFEST {
                 let name = path.strip_prefix(root).unwrap().display().to_string();
                 found.push((name, String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned()));
             }
@@ -122,6 +122,20 @@ fn given_rows_when_written_as_parquet_then_they_read_back_and_the_bytes_do_not_d
 }
 
 #[test]
+fn given_parts_when_committed_then_the_manifest_lists_those_that_have_rows() {
+    let folder = TempDir::new().unwrap();
+    let sink = open(folder.path(), FileFormat::Json, numbers(0..1).schema());
+    write(&sink, BATCH, &[&[numbers(0..2)], &[], &[numbers(2..3), numbers(3..5)]]);
+    let manifest = || fs::read_to_string(folder.path().join("batch_time=1769860800500/_manifest")).unwrap();
+    let [first, last] =
+        [r#"{"name":"part-00000.json","rows":2,"bytes":16}"#, r#"{"name":"part-00002.json","rows":3,"bytes":24}"#];
+    assert_eq!(manifest(), format!("{{\"batch_time\":1769860800500,\"files\":[{first},{last}]}}\n"));
+    // Run again, it lists what is there now.
+    write(&sink, BATCH, &[&[numbers(0..2)]]);
+    assert_eq!(manifest(), format!("{{\"batch_time\":1769860800500,\"files\":[{first}]}}\n"));
+}
+
+#[test]
 fn given_a_batch_that_is_not_committed_when_read_then_there_is_nothing() {
     let folder = TempDir::new().unwrap();
     let sink = open(folder.path(), FileFormat::Json, numbers(0..1).schema());
@@ -137,6 +151,33 @@ fn given_a_batch_that_is_not_committed_when_read_then_there_is_nothing() {
     // Staged again, with fewer parts.
     write(&sink, BATCH, &[&[numbers(5..6)]]);
     assert_eq!(tree(folder.path()), [("batch_time=1769860800500/part-00000.json".into(), "{\"n\":5}\n".into())]);
+}
+
+#[test]
+fn given_a_task_of_an_earlier_attempt_that_still_writes_when_the_next_is_committed_then_nothing_of_it_is_seen() {
+    let folder = TempDir::new().unwrap();
+    let sink = open(folder.path(), FileFormat::Json, numbers(0..1).schema());
+    block_on(async {
+        sink.begin(BATCH).await.unwrap();
+        let (mut begun, late) = (sink.stage(BATCH, 0).await.unwrap(), sink.stage(BATCH, 1).await.unwrap());
+        begun.write(numbers(0..1)).await.unwrap();
+
+        sink.begin(BATCH).await.unwrap();
+        let mut now = sink.stage(BATCH, 0).await.unwrap();
+        now.write(numbers(5..6)).await.unwrap();
+        for mut earlier in [begun, late] {
+            // What it finds there is gone; nobody asks it any more.
+            let _ = earlier.write(numbers(1..2)).await;
+            let _ = earlier.finish().await;
+        }
+        now.write(numbers(6..7)).await.unwrap();
+        now.finish().await.unwrap();
+        sink.commit(BATCH).await.unwrap();
+    });
+    let expected = ("batch_time=1769860800500/part-00000.json".into(), "{\"n\":5}\n{\"n\":6}\n".into());
+    assert_eq!(tree(folder.path()), [expected]);
+    let manifest = fs::read_to_string(folder.path().join("batch_time=1769860800500/_manifest")).unwrap();
+    assert!(manifest.ends_with("\"files\":[{\"name\":\"part-00000.json\",\"rows\":2,\"bytes\":16}]}\n"), "{manifest}");
 }
 
 #[test]
@@ -204,7 +245,7 @@ fn given_places_that_cannot_be_written_when_used_then_the_error_names_the_path()
 #[test]
 fn given_a_full_disk_when_rows_are_written_then_each_format_fails_and_names_the_path() {
     for format in [FileFormat::Json, FileFormat::Csv, FileFormat::Parquet] {
-        let mut part = Box::new(FilePart::new("/dev/full".into(), format, numbers(0..1).schema()));
+        let mut part = Box::new(FilePart::new("/dev/full".into(), Parts::default(), format, numbers(0..1).schema()));
         let error = block_on(async {
             part.write(numbers(0..1)).await?;
             part.finish().await

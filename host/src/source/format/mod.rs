@@ -19,7 +19,7 @@ mod structured;
 mod text;
 
 pub use reader::{BlockReader, Decoded, RejectedRecord};
-pub(super) use schema::{csv_header, records_start};
+pub(super) use schema::{csv_header, header_names, records_start};
 pub use schema::{declared_schema, infer_schema};
 
 use std::sync::Arc;
@@ -61,6 +61,9 @@ impl Decoding {
             }
             SourceSpec::Socket { format, schema, .. } => Self::of_records(*format, schema.as_ref(), || {
                 bail!("what comes over a socket is not known beforehand: declare its columns in `schema`")
+            }),
+            SourceSpec::Http { format, schema, .. } => Self::of_records(*format, schema.as_ref(), || {
+                bail!("what is posted is not known beforehand: declare its columns in `schema`")
             }),
             SourceSpec::Generator { seed, columns, .. } => Recipe::new(*seed, columns).map(Self::Generated),
         };

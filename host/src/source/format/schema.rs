@@ -72,10 +72,12 @@ pub(in crate::source) fn csv_header(path: &Path, length: u64) -> Result<Vec<Stri
     if header.too_long {
         bail!("the header line of {} is {}", path.display(), super::reader::too_long());
     }
-    let (schema, _) = CsvFormat::default()
-        .with_header(true)
-        .infer_schema(chunk.text(header), Some(0))
-        .with_context(|| format!("reading the header line of {}", path.display()))?;
+    header_names(chunk.text(header)).with_context(|| format!("reading the header line of {}", path.display()))
+}
+
+/// The names in a CSV header line.
+pub(in crate::source) fn header_names(line: &[u8]) -> Result<Vec<String>> {
+    let (schema, _) = CsvFormat::default().with_header(true).infer_schema(line, Some(0))?;
     Ok(schema.fields().iter().map(|field| field.name().clone()).collect())
 }
 

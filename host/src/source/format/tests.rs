@@ -29,7 +29,7 @@ fn decoding(format: Format, schema: &[(&str, ColumnType)]) -> Decoding {
 fn read(decoding: &Decoding, input: &[u8], rows: u64, chunk: usize) -> (RecordBatch, Vec<RejectedRecord>) {
     let store = BlockStore::new(100 << 20);
     let memory = store.try_reserve(input.len()).unwrap();
-    let block = store.insert(Bytes::copy_from_slice(input), rows, memory);
+    let block = store.insert(&"s".into(), Bytes::copy_from_slice(input), rows, vec![], memory);
     read_block(decoding, &block, &store, chunk)
 }
 
@@ -164,7 +164,8 @@ fn given_a_record_that_is_too_long_when_read_then_it_is_rejected_and_bounded() {
 #[test]
 fn given_a_block_with_other_rows_than_when_cut_when_read_then_it_is_an_error() {
     let store = BlockStore::new(100);
-    let block = store.insert(Bytes::from_static(b"a\nb\n"), 3, store.try_reserve(4).unwrap());
+    let memory = store.try_reserve(4).unwrap();
+    let block = store.insert(&"s".into(), Bytes::from_static(b"a\nb\n"), 3, vec![], memory);
     let mut reader = BlockReader::open(&block, &decoding(Format::Text, &[]), &store, NonZeroUsize::MIN).unwrap();
     assert!(reader.next().unwrap().is_ok() && reader.next().unwrap().is_ok());
     let error = format!("{:#}", reader.next().unwrap().unwrap_err());

@@ -9,15 +9,13 @@ mod words;
 pub(super) use recipe::RowMaker;
 pub use recipe::{Recipe, RecipeColumn};
 
-use anyhow::{Result, bail};
-use async_trait::async_trait;
-use serde_json::json;
-
 use super::pace::Pace;
-use super::{Mode, Source, SourceContext, SourceCut};
+use super::{Mode, Moved, Position, RowsPosition, Source, SourceContext, SourceCut};
 use crate::block::{Block, BlockData};
 use crate::time::BatchTime;
 use crate::units::Rate;
+use anyhow::{Result, bail};
+use async_trait::async_trait;
 
 /// How many rows a block has at most.
 const BLOCK_ROWS: u64 = 16 << 10;
@@ -56,7 +54,19 @@ impl Source for GeneratorSource {
             blocks.push(Block { rows: to - from, bytes, data: BlockData::Generated { from, to } });
             self.next = to;
         }
-        Ok(SourceCut { blocks, position: json!({ "row": self.next }).to_string() })
+        Ok(SourceCut { blocks, moved: Moved::Rows(RowsPosition { first: self.pace.first(), next: self.next }) })
+    }
+
+    fn resume(&mut self, position: &Position) -> Result<()> {
+        match position {
+            Position::Start => {}
+            Position::Rows(rows) => {
+                self.pace.resume(rows.first);
+                self.next = rows.next;
+            }
+            Position::Files(_) => bail!("it was a source of files"),
+        }
+        Ok(())
     }
 
     fn ended(&self) -> bool {

@@ -17,7 +17,7 @@ use super::receiver::Receiver;
 const MAX_CONNECTIONS: usize = 256;
 
 /// Binds the address at once, so that a port in use is an error of the start.
-pub(super) fn bind(address: &str, runtime: &Handle) -> Result<TcpListener> {
+pub(in crate::source) fn bind(address: &str, runtime: &Handle) -> Result<TcpListener> {
     let _entered = runtime.enter();
     let listen = || -> std::io::Result<TcpListener> {
         let listener = std::net::TcpListener::bind(address)?;

@@ -10,7 +10,8 @@ mod connect;
 mod framer;
 mod listen;
 mod receiver;
-mod throttle;
+
+pub(super) use listen::bind;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::receiver::Receiver;
-use super::{Mode, Source, SourceContext, SourceCut};
+use super::{Mode, Moved, Source, SourceContext, SourceCut};
 use crate::pipeline::Format;
 use crate::time::BatchTime;
 use crate::units::Rate;
@@ -144,7 +145,7 @@ impl Source for SocketSource {
     }
 
     fn cut(&mut self, _batch: BatchTime, _limit: Option<u64>) -> Result<SourceCut> {
-        Ok(SourceCut { blocks: self.receiver.builder.take(), position: String::new() })
+        Ok(SourceCut { blocks: self.receiver.builder.take(), moved: Moved::Nowhere })
     }
 
     fn set_rate(&mut self, rows_per_second: f64) {

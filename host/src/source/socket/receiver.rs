@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::framer::{Framer, Lines};
-use super::throttle::Throttle;
 use crate::block::BlockBuilder;
 use crate::pipeline::Format;
 use crate::source::format::framing::blank_is_row;
+use crate::source::throttle::Throttle;
 use crate::source::{MAX_RECORD_BYTES, SourceContext};
 use crate::units::Rate;
 
@@ -34,7 +34,7 @@ impl Receiver {
     pub(super) fn new(name: &str, format: Format, max_rate: Option<Rate>, context: &SourceContext) -> Self {
         Self {
             name: name.to_owned(),
-            builder: BlockBuilder::new(context.store.clone(), context.block_size),
+            builder: BlockBuilder::new(context.store.clone(), name, context.block_size),
             throttle: Throttle::new(max_rate),
             keep_blank: blank_is_row(format),
             refused: AtomicU64::new(0),

@@ -17,7 +17,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Hands out rows to all connections of a source.
 #[derive(Debug)]
-pub(super) struct Throttle {
+pub(in crate::source) struct Throttle {
     bucket: Mutex<Bucket>,
     max_rate: Option<f64>,
     changed: Notify,
@@ -25,20 +25,20 @@ pub(super) struct Throttle {
 
 impl Throttle {
     /// No limit but `max_rate`, until one is set.
-    pub(super) fn new(max_rate: Option<Rate>) -> Self {
+    pub(in crate::source) fn new(max_rate: Option<Rate>) -> Self {
         let max_rate = max_rate.map(|rate| rate.0);
         Self { bucket: Mutex::new(Bucket::new(max_rate, Instant::now())), max_rate, changed: Notify::new() }
     }
 
     /// Sets the rate, but never above the greatest.
-    pub(super) fn set_rate(&self, rows_per_second: f64) {
+    pub(in crate::source) fn set_rate(&self, rows_per_second: f64) {
         let rate = rows_per_second.min(self.max_rate.unwrap_or(f64::INFINITY));
         self.bucket().set_rate(rate, Instant::now());
         self.changed.notify_waiters();
     }
 
     /// Waits until a row may be taken; how many may, at most `wanted`.
-    pub(super) async fn acquire(&self, wanted: u64) -> u64 {
+    pub(in crate::source) async fn acquire(&self, wanted: u64) -> u64 {
         loop {
             let changed = self.changed.notified();
             let mut changed = std::pin::pin!(changed);
@@ -53,6 +53,16 @@ impl Throttle {
                 () = changed => {}
             }
         }
+    }
+
+    /// Whether a row may be taken now; else how long it is until then, at this rate.
+    pub(in crate::source) fn check(&self) -> Result<(), Duration> {
+        self.bucket().take(0, Instant::now()).map(drop)
+    }
+
+    /// Counts rows that were taken all at once, however many: those that come later wait the longer.
+    pub(in crate::source) fn charge(&self, rows: u64) {
+        self.bucket().charge(rows, Instant::now());
     }
 
     fn bucket(&self) -> MutexGuard<'_, Bucket> {
@@ -83,11 +93,20 @@ impl Bucket {
         self.fill(now);
         let Some(rate) = self.rate else { return Ok(wanted) };
         if self.tokens < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - self.tokens) / rate));
+            let wait = Duration::try_from_secs_f64((1.0 - self.tokens) / rate);
+            return Err(wait.unwrap_or(Duration::MAX));
         }
         let rows = wanted.min(self.tokens as u64);
         self.tokens -= rows as f64;
         Ok(rows)
+    }
+
+    /// Takes rows whether or not there are so many.
+    fn charge(&mut self, rows: u64, now: Instant) {
+        self.fill(now);
+        if self.rate.is_some() {
+            self.tokens -= rows as f64;
+        }
     }
 
     fn fill(&mut self, now: Instant) {
@@ -154,6 +173,20 @@ mod tests {
         let start = Instant::now();
         let mut bucket = Bucket::new(Some(1000.0), start);
         assert_eq!(bucket.take(5000, start + Duration::from_secs(60)), Ok(100));
+    }
+
+    #[test]
+    fn given_rows_that_were_taken_all_at_once_when_more_are_wanted_then_they_wait_until_the_rate_is_kept() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(Some(10.0), start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(bucket.take(0, at(1)), Ok(0));
+        bucket.charge(21, at(1));
+        assert_eq!(bucket.take(0, at(1)), Err(Duration::from_millis(2100)));
+        assert_eq!(bucket.take(0, at(4)), Ok(0));
+        let mut bucket = Bucket::new(None, start);
+        bucket.charge(1 << 40, start);
+        assert_eq!(bucket.take(5, start), Ok(5));
     }
 
     #[test]

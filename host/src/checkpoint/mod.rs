@@ -1,0 +1,198 @@
+//! Checkpoints: what outlives a batch, written down, so that a restart need not compute it anew.
+//!
+//! A checkpoint is a chain of objects: everything at one batch, and what changed from there to another. Each chain is named
+//! by a manifest, which is written when all its objects are there; so a crash at any point leaves the checkpoint before it
+//! as it was. The last two are kept.
+//!
+//! - [`format`]: objects as bytes.
+//! - [`Location`]: where they lie.
+
+mod format;
+mod location;
+#[cfg(test)]
+mod tests;
+
+pub use location::Location;
+
+use std::collections::{BTreeMap, HashSet};
+
+use anyhow::{Context, Result, bail, ensure};
+use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
+
+use self::format::{Head, Loaded};
+use crate::source::Position;
+use crate::state::{Delta, Kept, KeyedSpec, Saved, SavedStates, Staged, Store};
+use crate::time::BatchTime;
+
+/// The version of the manifest's form.
+const FORMAT: u32 = 1;
+const MANIFEST: &str = ".manifest.json";
+
+/// A chain with more objects than this is begun anew.
+const LONGEST_CHAIN: usize = 64;
+/// Changes of fewer bytes are no reason to begin a chain anew.
+const FEW_BYTES: u64 = 1 << 20;
+
+/// Names the objects of a checkpoint, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Manifest {
+    format: u32,
+    batch: BatchTime,
+    objects: Vec<Object>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Object {
+    name: String,
+    bytes: u64,
+}
+
+/// The checkpoints of one pipeline.
+#[derive(Debug)]
+pub struct Checkpoints {
+    location: Location,
+    /// The one that the next goes on from; none: the next holds everything.
+    last: Option<Manifest>,
+}
+
+/// A checkpoint that was read.
+#[derive(Debug)]
+pub struct Restored {
+    /// The batch after whose commit it was made.
+    pub batch: BatchTime,
+    /// How far each source had come.
+    pub positions: BTreeMap<String, Position>,
+    /// What each operator kept.
+    pub specs: BTreeMap<String, KeyedSpec>,
+    loaded: Loaded,
+}
+
+impl Restored {
+    /// The streams of which there are past batches with rows, and their columns, the segment's included.
+    pub fn kept_columns(&self) -> impl Iterator<Item = (&str, SchemaRef)> {
+        let history = self.loaded.history.iter();
+        history.filter_map(|((stream, _), past)| Some((stream.as_str(), past.rows.first()?.schema())))
+    }
+
+    /// Leaves out what belongs to these operators, sources and streams.
+    pub fn leave_out(&mut self, names: &[&str]) {
+        // States of windows are named by their operator, and what of it they are.
+        let stays = |name: &str| !names.contains(&name.split('.').next().unwrap_or(name));
+        self.specs.retain(|operator, _| stays(operator));
+        self.positions.retain(|source, _| stays(source));
+        self.loaded.keys.retain(|operator, _| stays(operator));
+        self.loaded.history.retain(|(stream, _), _| stays(stream));
+    }
+
+    /// Puts everything into a store that is open for what it holds. What there is no room for is passed over. Uses the
+    /// threads of the pool that it is called on.
+    pub fn fill(self, store: &Store) {
+        let Self { batch, loaded: Loaded { head, keys, history }, .. } = self;
+        let deltas = keys.into_iter().map(|(operator, groups)| {
+            // Whatever is due is found by the next batch, on its own time.
+            Delta { operator, now: 0, groups: groups.into_iter().collect() }
+        });
+        let watermarks = head.map(|head| head.watermarks).unwrap_or_default();
+        for ((stream, at), past) in history {
+            let kept = vec![Kept { stream, past, forget: None }];
+            store.commit(at, Staged { kept, ..Staged::default() });
+        }
+        store.commit(batch, Staged { deltas: deltas.collect(), watermarks, ..Staged::default() });
+    }
+}
+
+impl Checkpoints {
+    /// The checkpoints that lie there, and the newest that can be read.
+    pub async fn open(location: Location) -> Result<(Self, Option<Restored>)> {
+        let mut manifests: Vec<String> = location.names().await?;
+        manifests.retain(|name| name.ends_with(MANIFEST));
+        let mut first_error = None;
+        for name in manifests.iter().rev() {
+            match read(&location, name).await {
+                Ok((manifest, restored)) => return Ok((Self { location, last: Some(manifest) }, Some(restored))),
+                Err(error) => {
+                    tracing::warn!(checkpoint = name, "a checkpoint cannot be read; trying the one before: {error:#}");
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        match first_error {
+            None => Ok((Self { location, last: None }, None)),
+            Some(error) => Err(error).with_context(|| {
+                format!(
+                    "no checkpoint in {location} can be read; nothing was changed. To begin anew, without the states that \
+                     they hold, start with --fresh. The newest"
+                )
+            }),
+        }
+    }
+
+    /// The batch that the next checkpoint tells the changes since; none: it is to hold everything, as the changes so far
+    /// are as much as that, or there is none before.
+    pub fn since(&self) -> Option<BatchTime> {
+        let last = self.last.as_ref()?;
+        let (all, changes) = last.objects.split_first()?;
+        let changed: u64 = changes.iter().map(|object| object.bytes).sum();
+        (changed <= all.bytes.max(FEW_BYTES) && last.objects.len() < LONGEST_CHAIN).then_some(last.batch)
+    }
+
+    /// Writes a checkpoint down, and removes those that are not needed any more. When it fails, those before are as they
+    /// were, and the next is to hold everything.
+    pub async fn write(&mut self, saved: Saved, positions: BTreeMap<String, Position>) -> Result<()> {
+        let before = self.last.take();
+        let batch = saved.batch;
+        let (kind, mut objects) = match (&saved.states, &before) {
+            (SavedStates::Changed(_), Some(before)) => ("changes", before.objects.clone()),
+            (SavedStates::Changed(_), None) => bail!("there is no checkpoint that changes could go on from"),
+            (SavedStates::All(_), _) => ("all", Vec::new()),
+        };
+        let name = format!("{:020}.{kind}", batch.as_millis());
+        let bytes = self.location.put_pieces(&name, format::pieces(saved, positions)?).await?;
+        objects.push(Object { name, bytes });
+        let manifest = Manifest { format: FORMAT, batch, objects };
+        self.location.put(&manifest_name(batch), serde_json::to_vec_pretty(&manifest)?).await?;
+        self.prune(&[Some(&manifest), before.as_ref()]).await;
+        self.last = Some(manifest);
+        Ok(())
+    }
+
+    async fn prune(&self, kept: &[Option<&Manifest>]) {
+        let kept = kept.iter().flatten();
+        let needed: HashSet<String> =
+            kept.flat_map(|m| m.objects.iter().map(|o| o.name.clone()).chain([manifest_name(m.batch)])).collect();
+        let pruned = async {
+            // Manifests first: none may name what is gone.
+            let (manifests, objects): (Vec<_>, Vec<_>) =
+                self.location.names().await?.into_iter().partition(|name| name.ends_with(MANIFEST));
+            for name in manifests.iter().chain(&objects).filter(|name| !needed.contains(*name)) {
+                self.location.remove(name).await?;
+            }
+            anyhow::Ok(())
+        };
+        if let Err(error) = pruned.await {
+            // It is tried again after the next.
+            tracing::warn!("old checkpoints cannot be removed: {error:#}");
+        }
+    }
+}
+
+fn manifest_name(batch: BatchTime) -> String {
+    format!("{:020}{MANIFEST}", batch.as_millis())
+}
+
+async fn read(location: &Location, name: &str) -> Result<(Manifest, Restored)> {
+    let manifest: Manifest = serde_json::from_slice(&location.get(name).await?).context("the manifest is damaged")?;
+    ensure!(manifest.format == FORMAT, "it is of format {}, which this version cannot read", manifest.format);
+    let mut loaded = Loaded::default();
+    for object in &manifest.objects {
+        let bytes = location.get(&object.name).await?;
+        ensure!(bytes.len() as u64 == object.bytes, "{} has {} bytes, not {}", object.name, bytes.len(), object.bytes);
+        loaded.add(&bytes).with_context(|| format!("{} is damaged", object.name))?;
+    }
+    let Some(Head { batch, positions, .. }) = &loaded.head else { bail!("{name} names no object") };
+    ensure!(*batch == manifest.batch, "{name} is of batch {}, and its last object of {batch}", manifest.batch);
+    let restored =
+        Restored { batch: *batch, positions: positions.clone(), specs: loaded.specs(), loaded: Loaded::default() };
+    Ok((manifest, Restored { loaded, ..restored }))
+}

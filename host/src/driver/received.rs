@@ -1,0 +1,43 @@
+//! What the batch log knows of received blocks: which batch has taken each, and whether that batch is ever run again.
+
+use super::log::{Cut, Record};
+use super::sources::stored;
+use crate::block::{CutBlock, CutBlocks};
+use crate::time::BatchTime;
+
+/// The blocks that batches have taken, where a checkpoint holds what those up to `checkpointed` have left.
+pub(super) fn cut_blocks(records: &[Record], checkpointed: Option<BatchTime>) -> CutBlocks {
+    let cuts = records.iter().filter_map(|record| if let Record::Cut(cut) = record { Some(cut) } else { None });
+    let of = |cut: &Cut| {
+        let block = CutBlock { batch: cut.batch, done: checkpointed.is_some_and(|c| cut.batch <= c) };
+        stored(&cut.sources).into_iter().map(move |id| (id, block))
+    };
+    cuts.flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::{Block, BlockData, BlockId};
+    use crate::source::SourceCut;
+
+    fn cut(batch: u64, ids: &[u64]) -> Record {
+        let block = |id: &u64| Block { rows: 1, bytes: 2, data: BlockData::Stored(BlockId(*id)) };
+        let cut = SourceCut { blocks: ids.iter().map(block).collect(), ..SourceCut::default() };
+        Record::Cut(Cut {
+            batch: BatchTime::from_millis(batch),
+            sources: vec![("s".into(), cut)],
+            ended: vec![],
+            operators: vec![],
+            tables: vec![],
+        })
+    }
+
+    #[test]
+    fn given_a_checkpoint_when_the_log_is_read_then_blocks_of_batches_up_to_it_are_done_with() {
+        let records = [cut(1000, &[0, 2]), cut(2000, &[3])];
+        let blocks = cut_blocks(&records, Some(BatchTime::from_millis(1000)));
+        let found: Vec<_> = blocks.iter().map(|(id, b)| (id.0, b.batch.as_millis(), b.done)).collect();
+        assert_eq!(found, [(0, 1000, true), (2, 1000, true), (3, 2000, false)]);
+    }
+}

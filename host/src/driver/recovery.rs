@@ -1,0 +1,229 @@
+//! Where a run goes on: what the batch log and the newest checkpoint say of the runs before.
+//!
+//! A checkpoint holds what batches up to one have left behind. What those after it left is computed again, from the same
+//! cuts; it was committed, so no sink sees it. Then come the batches that were cut and did not commit, with sinks.
+
+use std::collections::{BTreeMap, HashSet};
+
+use anyhow::{Result, bail};
+use arrow::datatypes::SchemaRef;
+
+use super::batch::Purpose;
+use super::log::{BatchLog, Cut, Record, Running};
+use super::typed::Typed;
+use crate::checkpoint::Restored;
+use crate::data_dir::PipelineDir;
+use crate::operator::Digest;
+use crate::plan::segment::with_segment;
+use crate::source::Position;
+use crate::state::KeyedSpec;
+use crate::time::BatchTime;
+
+/// What the runs before have left.
+#[derive(Debug, Default)]
+pub(super) struct Recovery {
+    /// Committed batches that no checkpoint holds, in order.
+    pub(super) recompute: Vec<Cut>,
+    /// Batches that were cut and did not commit, in order.
+    pub(super) unfinished: Vec<Cut>,
+    /// How far each source had come with the checkpoint.
+    pub(super) checkpointed: BTreeMap<String, Position>,
+    /// How far each source has come with the last cut.
+    pub(super) positions: BTreeMap<String, Position>,
+    /// No batch up to this one is cut again.
+    pub(super) last: Option<BatchTime>,
+    /// What operators ran at last.
+    pub(super) running: Vec<Running>,
+    /// The pipeline that was run at last.
+    pub(super) definition: Option<Digest>,
+    /// Whether all input was read to its end.
+    pub(super) ended: bool,
+}
+
+impl Recovery {
+    /// Puts together what the log says, from the checkpoint on.
+    pub(super) fn of(records: &[Record], restored: Option<&Restored>) -> Self {
+        let mut recovery = Self::default();
+        let mut cuts: BTreeMap<BatchTime, &Cut> = BTreeMap::new();
+        let mut committed = HashSet::new();
+        for record in records {
+            match record {
+                Record::Started { definition, after, .. } => {
+                    recovery.definition = Some(*definition);
+                    recovery.last = recovery.last.max(Some(*after));
+                }
+                Record::Cut(cut) => {
+                    cuts.insert(cut.batch, cut);
+                    recovery.running.clone_from(&cut.operators);
+                    recovery.ended = false;
+                }
+                Record::Committed { batch, .. } => drop(committed.insert(*batch)),
+                Record::Swapped { to, .. } => {
+                    let swapped = recovery.running.iter_mut().find(|running| running.operator == to.operator);
+                    swapped.into_iter().for_each(|running| running.clone_from(to));
+                }
+                Record::Ended => recovery.ended = true,
+            }
+        }
+        recovery.last = recovery.last.max(cuts.keys().next_back().copied());
+        let checkpointed = restored.map(|restored| restored.batch);
+        if let Some(restored) = restored {
+            recovery.checkpointed.clone_from(&restored.positions);
+            recovery.positions.clone_from(&restored.positions);
+            recovery.last = recovery.last.max(checkpointed);
+        }
+        for (batch, cut) in cuts.into_iter().filter(|(batch, _)| checkpointed.is_none_or(|c| *batch > c)) {
+            for (source, cut) in &cut.sources {
+                recovery.positions.entry(source.clone()).or_default().follow(&cut.moved);
+            }
+            if committed.contains(&batch) { &mut recovery.recompute } else { &mut recovery.unfinished }
+                .push(cut.clone());
+        }
+        recovery
+    }
+
+    /// Leaves out where sources were that do not fit.
+    pub(super) fn leave_out(&mut self, misfits: &Misfits) {
+        for positions in [&mut self.positions, &mut self.checkpointed] {
+            positions.retain(|source, _| !misfits.found.contains_key(source));
+        }
+    }
+
+    /// What is to be done before anything new is cut.
+    pub(super) fn backlog(self) -> Vec<(Cut, Purpose)> {
+        let again = self.recompute.into_iter().map(|cut| (cut, Purpose::Recompute));
+        again.chain(self.unfinished.into_iter().map(|cut| (cut, Purpose::Run))).collect()
+    }
+}
+
+/// Begins anew: forgets all that runs before have left, but for which batch times were used.
+pub fn forget(folder: &PipelineDir) -> Result<()> {
+    let last = match BatchLog::open(&folder.log()) {
+        Ok((_, records)) => Recovery::of(&records, None).last,
+        // A log that cannot be read is a reason to begin anew.
+        Err(_) => None,
+    };
+    folder.forget()?;
+    if let Some(after) = last {
+        let (mut log, _) = BatchLog::open(&folder.log())?;
+        log.append(&Record::Started { engine: 0, definition: Digest::of(b""), after })?;
+    }
+    Ok(())
+}
+
+/// What of an earlier run the pipeline, as it is now, cannot go on with.
+#[derive(Debug, Default)]
+pub(super) struct Misfits {
+    /// By operator or source, why.
+    found: BTreeMap<String, String>,
+}
+
+impl Misfits {
+    /// Compares what was kept with what there is room for.
+    pub(super) fn of(
+        typed: &Typed,
+        rooms: &BTreeMap<String, KeyedSpec>,
+        restored: Option<&Restored>,
+        recovery: &Recovery,
+    ) -> Self {
+        let mut misfits = Self::default();
+        for (kept, spec) in restored.iter().flat_map(|restored| &restored.specs) {
+            let Some(why) = misfit(rooms.get(kept), spec) else { continue };
+            // The states of windows are named by their operator, and what of it they are.
+            let operator = kept.split('.').next().unwrap_or(kept);
+            misfits.found.insert(operator.to_owned(), format!("what operator `{operator}` keeps ({why})"));
+        }
+        for source in recovery.positions.keys().filter(|source| !typed.sources.contains_key(*source)) {
+            misfits
+                .found
+                .insert(source.clone(), format!("how far source `{source}` was read (it is not there any more)"));
+        }
+        for (stream, found) in restored.iter().flat_map(|restored| restored.kept_columns()) {
+            let now: Option<SchemaRef> = typed.streams.get(stream).map(|columns| with_segment(columns));
+            if now.is_some_and(|now| now != found) {
+                let why = format!("the past batches of `{stream}` (its columns are others now)");
+                misfits.found.entry(stream.to_owned()).or_insert(why);
+            }
+        }
+        misfits
+    }
+
+    /// Refuses to go on without what was not given up.
+    pub(super) fn check(&self, pipeline: &str, given_up: &[String]) -> Result<()> {
+        if let Some(name) = given_up.iter().find(|name| !self.found.contains_key(*name)) {
+            bail!("there is nothing to give up of `{name}`: pipeline `{pipeline}` goes on with all that it has of it");
+        }
+        let lost: Vec<(&String, &String)> = self.found.iter().filter(|(name, _)| !given_up.contains(name)).collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let what: Vec<&str> = lost.iter().map(|(_, why)| why.as_str()).collect();
+        let names: Vec<&str> = lost.iter().map(|(name, _)| name.as_str()).collect();
+        bail!(
+            "pipeline `{pipeline}` has changed since it last ran, and cannot keep {}; nothing was changed. To go on without, \
+             start it with --give-up {}; to begin anew altogether, with --fresh",
+            what.join("; "),
+            names.join(",")
+        )
+    }
+
+    /// The operators, sources and streams of which something is given up.
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.found.keys().map(String::as_str).collect()
+    }
+}
+
+fn misfit(room: Option<&KeyedSpec>, kept: &KeyedSpec) -> Option<&'static str> {
+    let Some(room) = room else { return Some("it keeps nothing of the kind any more") };
+    if room.key != kept.key {
+        return Some("its key is another now");
+    }
+    if room.state != kept.state {
+        return Some("the columns of its state are others now");
+    }
+    (room.version != kept.version).then_some("its state is of another version now")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Moved, RowsPosition, SourceCut};
+
+    fn cut(batch: u64, next: u64) -> Cut {
+        let moved = Moved::Rows(RowsPosition { first: Some(BatchTime::from_millis(1)), next });
+        let sources = vec![("s".to_owned(), SourceCut { blocks: vec![], moved })];
+        Cut { batch: BatchTime::from_millis(batch), sources, ended: vec![], operators: vec![], tables: vec![] }
+    }
+
+    fn committed(batch: u64) -> Record {
+        Record::Committed { batch: BatchTime::from_millis(batch), rows_in: 0, rows_out: vec![] }
+    }
+
+    fn batches(cuts: &[Cut]) -> Vec<u64> {
+        cuts.iter().map(|cut| cut.batch.as_millis()).collect()
+    }
+
+    #[test]
+    fn committed_batches_are_computed_again_and_others_run() {
+        let records = [
+            Record::Cut(cut(1, 10)),
+            Record::Cut(cut(2, 20)),
+            committed(1),
+            Record::Cut(cut(3, 30)),
+            Record::Cut(cut(3, 33)),
+        ];
+        let recovery = Recovery::of(&records, None);
+        assert_eq!((batches(&recovery.recompute), batches(&recovery.unfinished)), (vec![1], vec![2, 3]));
+        let at = Position::Rows(RowsPosition { first: Some(BatchTime::from_millis(1)), next: 33 });
+        assert_eq!(recovery.positions, BTreeMap::from([("s".to_owned(), at)]));
+        assert_eq!(recovery.last, Some(BatchTime::from_millis(3)));
+    }
+
+    #[test]
+    fn an_end_counts_until_there_is_more() {
+        let mut records = vec![Record::Cut(cut(1, 10)), committed(1), Record::Ended];
+        assert!(Recovery::of(&records, None).ended);
+        records.push(Record::Cut(cut(2, 10)));
+        assert!(!Recovery::of(&records, None).ended);
+    }
+}
