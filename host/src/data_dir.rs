@@ -11,12 +11,16 @@
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
+use crate::fault;
 use crate::operator::Registry;
+use crate::storage::{Disk, Storage};
 
 /// The data folder.
 #[derive(Debug, Clone)]
@@ -64,7 +68,7 @@ impl DataDir {
     /// Makes a pipeline's folder and locks it for this process.
     pub fn claim(&self, pipeline: &str) -> Result<PipelineDir> {
         let path = self.root.join("pipelines").join(pipeline);
-        fs::create_dir_all(&path).with_context(|| format!("cannot make the folder {}", path.display()))?;
+        Disk.create_folder(&path).with_context(|| format!("cannot make the folder {}", path.display()))?;
         let lock_path = path.join("lock");
         let lock = File::create(&lock_path).with_context(|| format!("cannot make {}", lock_path.display()))?;
         match lock.try_lock() {
@@ -79,6 +83,40 @@ impl DataDir {
             ),
             Err(TryLockError::Error(e)) => Err(e).with_context(|| format!("cannot lock {}", lock_path.display())),
         }
+    }
+
+    /// A copy of what the runs of a pipeline have left, for this process alone: a host may be at work.
+    pub fn copy(&self, pipeline: &str, once: bool) -> Result<PipelineCopy> {
+        let path = self.root.join("pipelines").join(pipeline);
+        let run = path.join(if once { "once" } else { "live" });
+        if !run.join("batches.log").exists() {
+            let how = if once { "--once " } else { "" };
+            bail!("pipeline `{pipeline}` was never run {how}with the data folder {}", self.root.display());
+        }
+        let failed = || format!("cannot copy what is in {}", run.display());
+        let scratch = tempfile::Builder::new().prefix("copy-").tempdir_in(&path).with_context(failed)?;
+        // The log comes last: it names all that was copied before.
+        for part in ["checkpoints", "blocks", "tables", "definitions", "batches.log"] {
+            copy(&run.join(part), &scratch.path().join("live").join(part)).with_context(failed)?;
+        }
+        let lock = File::create(scratch.path().join("lock")).with_context(failed)?;
+        let folder = PipelineDir { run: scratch.path().join("live"), path: scratch.path().to_owned(), _lock: lock };
+        Ok(PipelineCopy { folder, _scratch: scratch })
+    }
+
+    /// The pipelines that were run here, in order.
+    pub fn pipelines(&self) -> Result<Vec<String>> {
+        let folder = self.root.join("pipelines");
+        let listing = match fs::read_dir(&folder) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            listing => listing.with_context(|| format!("cannot list {}", folder.display()))?,
+        };
+        let mut names = Vec::new();
+        for entry in listing {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// The hosts that say they run here, in order of their pipelines' names.
@@ -98,6 +136,46 @@ impl DataDir {
         }
         hosts.sort_by(|a: &HostFile, b| a.pipeline.cmp(&b.pipeline));
         Ok(hosts)
+    }
+}
+
+/// Copies a file or a folder. What goes away meanwhile is left out; what is never changed is linked, not copied.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    let gone = |error: &std::io::Error| error.kind() == ErrorKind::NotFound;
+    match fs::read_dir(from) {
+        Ok(listing) => {
+            fs::create_dir_all(to)?;
+            for entry in listing {
+                let name = entry?.file_name();
+                copy(&from.join(&name), &to.join(&name))?;
+            }
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            let grows = from.extension().is_some_and(|extension| extension == "log" || extension == "blocks");
+            let copied = if grows { fs::copy(from, to).map(drop) } else { fs::hard_link(from, to) };
+            match copied {
+                Err(error) if !gone(&error) => Err(error),
+                _ => Ok(()),
+            }
+        }
+        Err(error) if gone(&error) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// A copy of a pipeline's folder, which goes with this.
+#[derive(Debug)]
+pub struct PipelineCopy {
+    folder: PipelineDir,
+    _scratch: TempDir,
+}
+
+impl Deref for PipelineCopy {
+    type Target = PipelineDir;
+
+    fn deref(&self) -> &PipelineDir {
+        &self.folder
     }
 }
 
@@ -147,7 +225,7 @@ impl PipelineDir {
             }
             _ => {}
         }
-        fs::create_dir_all(&self.run).with_context(|| format!("cannot make the folder {}", self.run.display()))
+        Disk.create_folder(&self.run).with_context(|| format!("cannot make the folder {}", self.run.display()))
     }
 
     fn forgotten(&self) -> PathBuf {
@@ -195,6 +273,7 @@ impl PipelineDir {
         let write = || -> Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
             serde_json::to_writer(&mut file, host)?;
+            fault::point("the host is announced");
             file.persist(&path)?;
             Ok(())
         };

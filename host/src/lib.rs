@@ -24,6 +24,8 @@ pub mod control;
 pub mod data_dir;
 pub mod driver;
 pub mod event_time;
+mod fault;
+pub mod fingerprint;
 pub mod operator;
 pub mod pipeline;
 pub mod plan;

@@ -1,6 +1,7 @@
 //! Batch time: the one notion of time that operators, sinks and logs share.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,21 @@ impl BatchTime {
     /// The batch time one interval later.
     pub fn next(self, interval: Duration) -> Self {
         Self(self.0 + interval_millis(interval))
+    }
+}
+
+/// Reads what [`fmt::Display`] writes, and milliseconds since the epoch.
+impl FromStr for BatchTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(millis) = text.parse() {
+            return Ok(Self(millis));
+        }
+        let instant = humantime::parse_rfc3339_weak(text)
+            .map_err(|e| format!("{e}; write it as 2026-01-31T12:00:00.500Z, or in milliseconds since 1970"))?;
+        let since = instant.duration_since(std::time::UNIX_EPOCH).map_err(|_| "it lies before 1970".to_owned())?;
+        Ok(Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
     }
 }
 

@@ -80,10 +80,13 @@ fn leb128(bytes: &[u8], mut at: usize) -> (usize, usize) {
     }
 }
 
-/// The folder into which cargo puts what it builds, told from where it put this executable.
+/// The folder into which cargo puts what it builds, told from where it put this executable: there, or in its
+/// `deps`.
 pub(crate) fn profile_folder() -> PathBuf {
     let executable = env::current_exe().expect("a test knows its executable");
-    executable.ancestors().nth(2).expect("it lies in PROFILE/deps").to_owned()
+    let folder = executable.parent().expect("it lies in a folder");
+    let deps = folder.file_name().is_some_and(|name| name == "deps");
+    if deps { folder.parent().expect("`deps` lies in a folder").to_owned() } else { folder.to_owned() }
 }
 
 /// The folder under which cargo puts all that it builds.

@@ -5,6 +5,7 @@
 //! - [`output`]: what a sink wrote, and dead letters.
 //! - [`guests`]: components, built once.
 //! - [`postgres`], [`receiver`]: servers for sinks to write to.
+//! - [`dice`]: random numbers that follow from a seed.
 //! - [`oracle`]: the second, naive implementation that results are held to.
 //!
 //! The command is `WEIR_BIN`, else the `weir` beside the test executables: build it first (`cargo build --release -p weir`).
@@ -14,6 +15,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its case should fail there")]
 
+pub mod dice;
 pub mod folder;
 pub mod guests;
 pub mod live;

@@ -244,6 +244,10 @@ fn given_rows_in_any_format_when_an_operator_is_tried_then_its_rows_are_printed_
     let finished = tried("words", "lines.txt", &[]).ok();
     assert_eq!(finished.stdout, "{\"word\":\"to\"}\n{\"word\":\"be\"}\n{\"word\":\"or\"}\n{\"word\":\"not\"}\n");
     assert!(finished.stderr.starts_with("3 rows in, 4 out, 0 rejected; "), "{}", finished.stderr);
+    let used = finished.stderr.split_once("rejected; ").and_then(|(_, rest)| rest.split_once(" fuel")).expect("fuel").0;
+    tried("words", "lines.txt", &["--max-fuel", used]).ok();
+    let less = (used.parse::<u64>().expect("a number") - 1).to_string();
+    tried("words", "lines.txt", &["--max-fuel", &less]).refused(&[&format!("used {used} fuel"), "--max-fuel"]);
     let grep = tried("grep", "lines.txt", &["--config", "{\"pattern\": \"or\"}"]).ok();
     assert_eq!(grep.stdout, "{\"line\":\"or not\"}\n");
 

@@ -12,6 +12,8 @@ use object_store::path::Path as Name;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 use tokio::task::spawn_blocking;
 
+use crate::fault;
+
 /// How much of an object is sent at once, and how many such parts may be on their way.
 const PART: usize = 8 << 20;
 const PARTS: usize = 4;
@@ -62,6 +64,7 @@ impl Location {
     /// Writes a small object; once this returns, it outlives a crash.
     pub(super) async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
         let writing = || format!("writing {name} in {self}");
+        fault::point("a manifest is written");
         self.store.put(&Name::from(name), bytes.into()).await.with_context(writing)?;
         self.sync(name).await.with_context(writing)
     }
@@ -84,7 +87,9 @@ impl Location {
             length += piece.len() as u64;
             writer.wait_for_capacity(PARTS).await.with_context(writing)?;
             writer.write(&piece);
+            fault::point("a piece of a checkpoint is written");
         }
+        fault::point("a checkpoint is finished");
         writer.finish().await.with_context(writing)?;
         self.sync(name).await.with_context(writing)?;
         Ok(length)
@@ -92,6 +97,7 @@ impl Location {
 
     /// Removes an object.
     pub(super) async fn remove(&self, name: &str) -> Result<()> {
+        fault::point("an old checkpoint is removed");
         match self.store.delete(&Name::from(name)).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
             removed => removed.with_context(|| format!("removing {name} in {self}")),
@@ -99,11 +105,13 @@ impl Location {
     }
 
     /// The local file system does not sync by itself.
-    async fn sync(&self, name: &str) -> Result<()> {
+    pub(super) async fn sync(&self, name: &str) -> Result<()> {
         let Some(folder) = self.folder.clone() else { return Ok(()) };
         let file = folder.join(name);
         spawn_blocking(move || {
+            fault::point("a checkpoint is synced");
             File::open(&file)?.sync_all()?;
+            fault::point("the folder of checkpoints is synced");
             File::open(&folder)?.sync_all()
         })
         .await??;

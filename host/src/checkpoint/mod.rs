@@ -2,7 +2,7 @@
 //!
 //! A checkpoint is a chain of objects: everything at one batch, and what changed from there to another. Each chain is named
 //! by a manifest, which is written when all its objects are there; so a crash at any point leaves the checkpoint before it
-//! as it was. The last two are kept.
+//! as it was. The last two are kept, and those that are to be kept for longer.
 //!
 //! - [`format`]: objects as bytes.
 //! - [`Location`]: where they lie.
@@ -10,11 +10,12 @@
 mod format;
 mod location;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use location::Location;
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use arrow::datatypes::SchemaRef;
@@ -52,8 +53,12 @@ struct Object {
 #[derive(Debug)]
 pub struct Checkpoints {
     location: Location,
-    /// The one that the next goes on from; none: the next holds everything.
-    last: Option<Manifest>,
+    /// For how long they are kept, in batch time.
+    keep: Duration,
+    /// Those that are there, the oldest first.
+    kept: Vec<Manifest>,
+    /// Whether the next may go on from the last; else it holds everything.
+    continued: bool,
 }
 
 /// A checkpoint that was read.
@@ -103,14 +108,24 @@ impl Restored {
 }
 
 impl Checkpoints {
-    /// The checkpoints that lie there, and the newest that can be read.
-    pub async fn open(location: Location) -> Result<(Self, Option<Restored>)> {
-        let mut manifests: Vec<String> = location.names().await?;
-        manifests.retain(|name| name.ends_with(MANIFEST));
+    /// The checkpoints that lie there, and the newest that can be read; new ones are kept for `keep`.
+    pub async fn open(location: Location, keep: Duration) -> Result<(Self, Option<Restored>)> {
+        let names = location.names().await?;
+        let mut manifests: Vec<String> = names.into_iter().filter(|name| name.ends_with(MANIFEST)).collect();
         let mut first_error = None;
-        for name in manifests.iter().rev() {
-            match read(&location, name).await {
-                Ok((manifest, restored)) => return Ok((Self { location, last: Some(manifest) }, Some(restored))),
+        while let Some(name) = manifests.pop() {
+            match read(&location, &name).await {
+                Ok((manifest, restored)) => {
+                    // Whoever wrote it may have been killed before it was durable; from now on it is relied on.
+                    location.sync(&name).await.with_context(|| format!("syncing {name} in {location}"))?;
+                    let mut kept = Vec::new();
+                    for older in &manifests {
+                        // What cannot be read is of no use, and goes with the next that is written.
+                        kept.extend(manifest_of(&location, older).await.ok());
+                    }
+                    kept.push(manifest);
+                    return Ok((Self { location, keep, kept, continued: true }, Some(restored)));
+                }
                 Err(error) => {
                     tracing::warn!(checkpoint = name, "a checkpoint cannot be read; trying the one before: {error:#}");
                     first_error.get_or_insert(error);
@@ -118,7 +133,7 @@ impl Checkpoints {
             }
         }
         match first_error {
-            None => Ok((Self { location, last: None }, None)),
+            None => Ok((Self { location, keep, kept: Vec::new(), continued: false }, None)),
             Some(error) => Err(error).with_context(|| {
                 format!(
                     "no checkpoint in {location} can be read; nothing was changed. To begin anew, without the states that \
@@ -128,10 +143,25 @@ impl Checkpoints {
         }
     }
 
+    /// The newest checkpoint of those that were made before a batch.
+    pub async fn before(location: &Location, batch: BatchTime) -> Result<Option<Restored>> {
+        let (names, limit) = (location.names().await?, manifest_name(batch));
+        let newest = names.iter().filter(|name| name.ends_with(MANIFEST) && **name < limit).max();
+        match newest {
+            Some(name) => Ok(Some(read(location, name).await.with_context(|| format!("reading {name}"))?.1)),
+            None => Ok(None),
+        }
+    }
+
+    /// The batch after which the oldest was made: what batches up to it have read is never wanted again.
+    pub fn oldest(&self) -> Option<BatchTime> {
+        self.kept.first().map(|oldest| oldest.batch)
+    }
+
     /// The batch that the next checkpoint tells the changes since; none: it is to hold everything, as the changes so far
     /// are as much as that, or there is none before.
     pub fn since(&self) -> Option<BatchTime> {
-        let last = self.last.as_ref()?;
+        let last = self.kept.last().filter(|_| self.continued)?;
         let (all, changes) = last.objects.split_first()?;
         let changed: u64 = changes.iter().map(|object| object.bytes).sum();
         (changed <= all.bytes.max(FEW_BYTES) && last.objects.len() < LONGEST_CHAIN).then_some(last.batch)
@@ -140,25 +170,31 @@ impl Checkpoints {
     /// Writes a checkpoint down, and removes those that are not needed any more. When it fails, those before are as they
     /// were, and the next is to hold everything.
     pub async fn write(&mut self, saved: Saved, positions: BTreeMap<String, Position>) -> Result<()> {
-        let before = self.last.take();
+        let continued = std::mem::take(&mut self.continued);
         let batch = saved.batch;
-        let (kind, mut objects) = match (&saved.states, &before) {
-            (SavedStates::Changed(_), Some(before)) => ("changes", before.objects.clone()),
-            (SavedStates::Changed(_), None) => bail!("there is no checkpoint that changes could go on from"),
+        let (kind, mut objects) = match (&saved.states, self.kept.last()) {
             (SavedStates::All(_), _) => ("all", Vec::new()),
+            (SavedStates::Changed(_), Some(last)) if continued => ("changes", last.objects.clone()),
+            (SavedStates::Changed(_), _) => bail!("there is no checkpoint that changes could go on from"),
         };
         let name = format!("{:020}.{kind}", batch.as_millis());
         let bytes = self.location.put_pieces(&name, format::pieces(saved, positions)?).await?;
         objects.push(Object { name, bytes });
         let manifest = Manifest { format: FORMAT, batch, objects };
         self.location.put(&manifest_name(batch), serde_json::to_vec_pretty(&manifest)?).await?;
-        self.prune(&[Some(&manifest), before.as_ref()]).await;
-        self.last = Some(manifest);
+        self.kept.retain(|kept| kept.batch != batch);
+        self.kept.push(manifest);
+        self.continued = true;
+        self.prune(batch).await;
         Ok(())
     }
 
-    async fn prune(&self, kept: &[Option<&Manifest>]) {
-        let kept = kept.iter().flatten();
+    async fn prune(&mut self, newest: BatchTime) {
+        let since = newest.as_millis().saturating_sub(u64::try_from(self.keep.as_millis()).unwrap_or(u64::MAX));
+        // The first batch after `since` is computed again from the checkpoint before it.
+        let first = self.kept.iter().rposition(|kept| kept.batch.as_millis() <= since).unwrap_or(0);
+        self.kept.drain(..first.min(self.kept.len().saturating_sub(2)));
+        let kept = self.kept.iter();
         let needed: HashSet<String> =
             kept.flat_map(|m| m.objects.iter().map(|o| o.name.clone()).chain([manifest_name(m.batch)])).collect();
         let pruned = async {
@@ -181,9 +217,14 @@ fn manifest_name(batch: BatchTime) -> String {
     format!("{:020}{MANIFEST}", batch.as_millis())
 }
 
-async fn read(location: &Location, name: &str) -> Result<(Manifest, Restored)> {
+async fn manifest_of(location: &Location, name: &str) -> Result<Manifest> {
     let manifest: Manifest = serde_json::from_slice(&location.get(name).await?).context("the manifest is damaged")?;
     ensure!(manifest.format == FORMAT, "it is of format {}, which this version cannot read", manifest.format);
+    Ok(manifest)
+}
+
+async fn read(location: &Location, name: &str) -> Result<(Manifest, Restored)> {
+    let manifest = manifest_of(location, name).await?;
     let mut loaded = Loaded::default();
     for object in &manifest.objects {
         let bytes = location.get(&object.name).await?;

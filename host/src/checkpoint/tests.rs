@@ -30,13 +30,13 @@ use crate::state::{Change, Key};
 
 /// A store in memory whose writes all fail once there were so many.
 #[derive(Debug, Clone)]
-struct Dying {
+pub(crate) struct Dying {
     objects: Arc<InMemory>,
     writes_left: Arc<AtomicUsize>,
 }
 
 impl Dying {
-    fn after(writes: usize) -> Self {
+    pub(crate) fn after(writes: usize) -> Self {
         Self { objects: Arc::default(), writes_left: Arc::new(AtomicUsize::new(writes)) }
     }
 
@@ -45,11 +45,15 @@ impl Dying {
         left.map(drop).map_err(|_| object_store::Error::Generic { store: "dying", source: "no more writes".into() })
     }
 
-    fn revive(&self) {
-        self.writes_left.store(usize::MAX, Ordering::Relaxed);
+    pub(crate) fn die_after(&self, writes: usize) {
+        self.writes_left.store(writes, Ordering::Relaxed);
     }
 
-    fn location(&self) -> Location {
+    pub(crate) fn revive(&self) {
+        self.die_after(usize::MAX);
+    }
+
+    pub(crate) fn location(&self) -> Location {
         Location::of(Arc::new(self.clone()))
     }
 }
@@ -192,7 +196,7 @@ fn contents(store: &Store) -> String {
 
 /// What a store holds that was filled from the newest checkpoint.
 async fn restored(location: Location) -> Option<String> {
-    let (_, restored) = Checkpoints::open(location).await.unwrap();
+    let (_, restored) = Checkpoints::open(location, Duration::ZERO).await.unwrap();
     let restored = restored?;
     assert_eq!(restored.positions, positions(restored.batch.as_millis()));
     assert_eq!(restored.specs, BTreeMap::from(["even", "odd"].map(|operator| (operator.to_owned(), spec()))));
@@ -207,7 +211,9 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// Commits the steps, with a checkpoint after each; what the store held when each was written, as far as there are any.
 async fn run(objects: &Dying, steps: &[Step]) -> Vec<String> {
-    let Ok((mut checkpoints, None)) = Checkpoints::open(objects.location()).await else { panic!("there are none yet") };
+    let Ok((mut checkpoints, None)) = Checkpoints::open(objects.location(), Duration::ZERO).await else {
+        panic!("there are none yet")
+    };
     let (store, mut written) = (store(), Vec::new());
     for (batch, step) in (1..).zip(steps) {
         commit(&store, batch, step);
@@ -242,7 +248,7 @@ proptest! {
     ) {
         let objects = Dying::after(usize::MAX);
         block_on(async {
-            let (mut checkpoints, _) = Checkpoints::open(objects.location()).await.unwrap();
+            let (mut checkpoints, _) = Checkpoints::open(objects.location(), Duration::ZERO).await.unwrap();
             let (store, mut last) = (store(), None);
             for ((batch, step), failing) in (1..).zip(&steps).zip(failing) {
                 commit(&store, batch, step);
@@ -269,7 +275,7 @@ proptest! {
             let place = at.index(bytes.len());
             bytes[place] ^= flip;
             objects.put(&name, bytes.clone().into()).await.unwrap();
-            match Checkpoints::open(objects.location()).await {
+            match Checkpoints::open(objects.location(), Duration::ZERO).await {
                 Ok(_) => {
                     let expected = &written[written.len().saturating_sub(2)..];
                     // A byte of a manifest that means nothing, as a space, may be another one.
@@ -328,6 +334,29 @@ fn given_many_checkpoints_then_those_of_the_last_two_are_kept_and_chains_do_not_
         assert_eq!(manifests, ["00000000000000000199.manifest.json", "00000000000000000200.manifest.json"]);
         assert!(names.len() <= 2 + 2 * LONGEST_CHAIN, "{names:?}");
         assert_eq!(restored(objects.location()).await.as_ref(), written.last());
+    });
+}
+
+#[test]
+fn given_a_time_to_keep_them_then_the_batches_of_that_time_can_be_computed_again() {
+    let objects = Dying::after(usize::MAX);
+    block_on(async {
+        let (mut checkpoints, _) = Checkpoints::open(objects.location(), Duration::from_millis(10)).await.unwrap();
+        let store = store();
+        for batch in (1..40).step_by(4) {
+            commit(&store, batch, &vec![(1, Some(1))]);
+            checkpoints.write(store.saved(checkpoints.since()).unwrap(), positions(batch)).await.unwrap();
+        }
+        let (again, _) = Checkpoints::open(objects.location(), Duration::from_millis(10)).await.unwrap();
+        // The last is of batch 37: from that of 25, the batches from 27 on can be computed again.
+        let oldest = Some(BatchTime::from_millis(25));
+        assert_eq!((checkpoints.oldest(), again.oldest()), (oldest, oldest));
+        let location = &objects.location();
+        let before = |batch| async move {
+            let restored = Checkpoints::before(location, BatchTime::from_millis(batch)).await.unwrap();
+            restored.map(|restored| restored.batch.as_millis())
+        };
+        assert_eq!((before(25).await, before(26).await, before(30).await), (None, Some(25), Some(29)));
     });
 }
 

@@ -6,12 +6,14 @@ mod out;
 mod check;
 mod plugin;
 mod progress;
+mod replay;
 mod run;
 mod schema;
 mod sql;
 mod state;
 mod status;
 mod swap;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +51,10 @@ enum Verb {
     State(state::Verb),
     /// Replace the component of an operator of a running host, between two batches.
     Swap(swap::Args),
+    /// Compute a past batch again, as it was or with another component in an operator's place.
+    Replay(replay::Args),
+    /// Compute past batches again, and see that the same rows come out.
+    Verify(verify::Args),
     /// Make, build, try and register components.
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(plugin::Verb),
@@ -79,6 +85,8 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Sql(args) => sql::run(&args, &data),
         Verb::State(verb) => state::run(&verb, &data),
         Verb::Swap(args) => swap::run(&args, &data),
+        Verb::Replay(args) => replay::run(&args, &data),
+        Verb::Verify(args) => verify::run(&args, &data),
         Verb::Plugin(verb) => plugin::run(verb, &data),
         Verb::Schema => schema::run(),
     }

@@ -14,10 +14,11 @@ use super::check::{load, operators};
 use super::progress;
 use crate::control;
 use crate::data_dir::{DataDir, HostFile};
-use crate::driver::{Handle, Setup, Status, SystemClock, Typed, cores, forget};
+use crate::driver::{Ground, Handle, Setup, Status, SystemClock, Typed, cores, forget};
 use crate::plan::Operators;
 use crate::query::{Catalog, Reader};
 use crate::source::Mode;
+use crate::storage::Disk;
 use crate::time::BatchTime;
 use crate::units::Size;
 
@@ -101,12 +102,13 @@ async fn host(
     if args.once {
         folder = folder.once()?;
     } else if args.fresh {
-        forget(&folder)?;
+        forget(&Disk, &folder)?;
     }
     let interval = typed.loaded.pipeline.batch.interval.0;
     let start = args.start.duration_since(SystemTime::UNIX_EPOCH);
     let start = start.context("--start must not be before 1970")?;
     let setup = Setup {
+        ground: Ground::default(),
         mode: if args.once { Mode::Once } else { Mode::Live },
         threads: args.threads.unwrap_or_else(cores),
         start: BatchTime::after(u64::try_from(start.as_millis())?, interval),

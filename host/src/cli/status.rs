@@ -54,16 +54,17 @@ fn print(status: &Status) -> Result<()> {
         out!("{name}{what}: ")?;
         // How many rows a query takes is its own affair.
         if running.is_some() || meter.rows_in > 0 {
-            out!("{} rows in, ", meter.rows_in)?;
+            out!("{} rows in, {}; ", meter.rows_in, ByteSize::b(meter.bytes_in).display().iec())?;
         }
-        out!("{} out, {} rejected", meter.rows_out, meter.rejected)?;
+        out!("{} out, {}, {} rejected", meter.rows_out, ByteSize::b(meter.bytes_out).display().iec(), meter.rejected)?;
         if meter.late > 0 {
             out!(", {} late", meter.late)?;
         }
         if meter.calls > 0 {
             out!(
-                "; {} calls, {} fuel, at most {} of memory",
+                "; {} calls in {:.1?}, {} fuel, at most {} of memory",
                 meter.calls,
+                meter.time,
                 meter.fuel,
                 ByteSize::b(meter.peak_memory).display().iec()
             )?;

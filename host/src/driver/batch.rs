@@ -21,6 +21,7 @@ use super::log::Cut;
 use super::outage::Attempts;
 use super::planner::{KeptStream, Plans, plan};
 use super::typed::Typed;
+use crate::fingerprint::Fingerprints;
 use crate::plan::{BatchRoom, OperatorMeter, QUERY_ROWS, Report, Rooms, past};
 use crate::sink::{Sink, SinkError, SinkFailed};
 use crate::state::{Kept, Staged};
@@ -33,6 +34,8 @@ pub struct Done {
     pub rows_out: Vec<(String, u64)>,
     /// What each operator and source did.
     pub meters: BTreeMap<String, OperatorMeter>,
+    /// What rows each gave.
+    pub fingerprints: Fingerprints,
 }
 
 /// Why a batch is run.
@@ -60,16 +63,17 @@ impl Step {
 }
 
 /// A batch that was run and staged, and is not committed.
-struct Ran {
-    room: Arc<BatchRoom>,
-    report: Report,
+pub(super) struct Ran {
+    pub(super) room: Arc<BatchRoom>,
+    pub(super) report: Report,
     rows_out: Vec<(String, u64)>,
     kept: Vec<KeptStream>,
 }
 
 impl Ran {
     fn done(self) -> Done {
-        Done { rows_out: self.rows_out, meters: self.report.meters }
+        let Report { meters, fingerprints, .. } = self.report;
+        Done { rows_out: self.rows_out, meters, fingerprints }
     }
 }
 
@@ -127,7 +131,7 @@ impl Runner {
     }
 
     /// What the batch leaves behind for those that follow.
-    fn staged(&self, cut: &Cut, ran: &Ran) -> Result<Staged> {
+    pub(super) fn staged(&self, cut: &Cut, ran: &Ran) -> Result<Staged> {
         let Ran { room, kept, .. } = ran;
         let read = cut.tables.iter().map(|(name, digest)| Ok((name.clone(), self.rooms.tables.get(*digest)?)));
         let tables = read.collect::<Result<_>>()?;
@@ -140,7 +144,7 @@ impl Runner {
     }
 
     /// Makes it visible to them.
-    async fn leave(&self, batch: BatchTime, staged: Staged) -> Result<()> {
+    pub(super) async fn leave(&self, batch: BatchTime, staged: Staged) -> Result<()> {
         let state = self.rooms.state.clone();
         Ok(self.rooms.pool.run(move || state.commit(batch, staged)).await?)
     }
@@ -157,7 +161,8 @@ impl Runner {
         ran
     }
 
-    async fn compute(&self, typed: Arc<Typed>, cut: &Cut, purpose: Purpose) -> Result<Ran> {
+    /// Runs a batch, and leaves nothing behind.
+    pub(super) async fn compute(&self, typed: Arc<Typed>, cut: &Cut, purpose: Purpose) -> Result<Ran> {
         let room = Arc::new(BatchRoom::new(cut.batch));
         match self.stage(typed, cut, &room, purpose).await {
             Ok((rows_out, kept)) => Ok(Ran { report: room.take_report(), room, rows_out, kept }),

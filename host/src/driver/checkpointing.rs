@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -63,6 +63,11 @@ impl Checkpointing {
         self.begin(store, pool).await
     }
 
+    /// The batch of the oldest checkpoint that is there, while none is being written.
+    pub(super) fn oldest(&self) -> Option<BatchTime> {
+        self.checkpoints.as_ref().and_then(Checkpoints::oldest)
+    }
+
     async fn begin(&mut self, store: &Arc<Store>, pool: &Pool) -> Result<()> {
         let Some(mut checkpoints) = self.checkpoints.take() else { return Ok(()) };
         let (since, positions, store) = (checkpoints.since(), self.positions.clone(), store.clone());
@@ -70,6 +75,11 @@ impl Checkpointing {
             self.checkpoints = Some(checkpoints);
             return Ok(());
         };
+        if Some(saved.batch) != self.open {
+            // A run that fails may leave a batch that has changed states, and is not in the log as committed. States after
+            // it with positions before it would have the next run read its rows twice.
+            bail!("batch {} is not known to be committed", saved.batch);
+        }
         let (batch, runtime) = (saved.batch, Handle::current());
         self.writing = Some(spawn_blocking(move || {
             let result = runtime.block_on(checkpoints.write(saved, positions));
@@ -78,12 +88,12 @@ impl Checkpointing {
         Ok(())
     }
 
-    /// Resolves when a checkpoint has been written: the batch that it holds. A checkpoint that cannot be written ends
+    /// Resolves when a checkpoint has been written: the batch of the oldest that is kept. A checkpoint that cannot be written ends
     /// nothing: it is tried again when the next is due.
     pub(super) async fn written(&mut self) -> Result<BatchTime> {
         loop {
             match self.wait().await? {
-                Some((batch, Ok(()))) => return Ok(batch),
+                Some((batch, Ok(()))) => return Ok(self.oldest().unwrap_or(batch)),
                 Some((batch, Err(error))) => {
                     tracing::warn!(%batch, "cannot write a checkpoint, and will try again: {error:#}");
                 }

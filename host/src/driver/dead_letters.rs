@@ -2,19 +2,21 @@
 //!
 //! Written before the batch commits, by rename, so that a re-run batch overwrites its own letters.
 
-use std::fs;
-use std::io::Write;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::plan::Rejected;
+use crate::storage::{self, Storage};
 use crate::time::BatchTime;
 
 /// The folder of one pipeline's dead letters.
 #[derive(Debug, Clone)]
 pub struct DeadLetters {
+    storage: Arc<dyn Storage>,
     folder: PathBuf,
 }
 
@@ -27,8 +29,8 @@ struct Letter<'a> {
 
 impl DeadLetters {
     /// Keeps letters in this folder, which is made when the first comes.
-    pub fn at(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+    pub fn at(storage: Arc<dyn Storage>, folder: &Path) -> Self {
+        Self { storage, folder: folder.to_owned() }
     }
 
     /// Where the letters of a batch are.
@@ -41,20 +43,18 @@ impl DeadLetters {
         let path = self.path(batch);
         let failed = || format!("cannot write the dead letters {}", path.display());
         if letters.is_empty() {
-            return match fs::remove_file(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).with_context(failed),
+            return match self.storage.remove(&path) {
+                Err(e) if e.kind() != ErrorKind::NotFound => Err(e).with_context(failed),
                 _ => Ok(()),
             };
         }
-        fs::create_dir_all(&self.folder).with_context(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder).with_context(failed)?;
         let mut text = Vec::new();
         for rejected in letters {
             serde_json::to_writer(&mut text, &Letter { batch_time: batch.as_millis(), rejected })?;
             text.push(b'\n');
         }
-        file.write_all(&text).and_then(|()| file.as_file().sync_all()).with_context(failed)?;
-        file.persist(&path).with_context(failed)?;
+        self.storage.create_folder(&self.folder).with_context(failed)?;
+        storage::create(&*self.storage, &path, &text).with_context(failed)?;
         Ok(())
     }
 }

@@ -60,6 +60,7 @@ async fn run(folder: &Path, pipeline: &str, threads: usize) -> Result<Made> {
     let counts = Arc::new(Mutex::new(Vec::new()));
     let counted = counts.clone();
     let setup = Setup {
+        ground: Ground::default(),
         mode: Mode::Once,
         threads: threads.try_into()?,
         start: BatchTime::from_millis(1000),
@@ -280,6 +281,7 @@ async fn a_host_that_is_stopped_leaves_windows_open() {
     let clock = ManualClock::at(1_700_000_000_000);
     let (sender, mut batches) = mpsc::unbounded_channel();
     let setup = Setup {
+        ground: Ground::default(),
         mode: Mode::Live,
         threads: std::num::NonZeroUsize::MIN,
         start: BatchTime::from_millis(0),

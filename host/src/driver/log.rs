@@ -1,21 +1,34 @@
 //! The batch log: what each batch was made of, written before it runs, and that it is done, written after.
 //!
 //! A file of records: length (u32, little endian), CRC-32 of the payload (u32), payload (bincode of [`Record`]). The
-//! header names the format; a change of [`Record`] that old payloads do not fit is a new format. A record that was cut
-//! short by a crash, at the very end, is dropped at the next start; damage anywhere else stops the start.
+//! header names the format; a change of [`Record`] that old payloads do not fit is a new format.
+//!
+//! A record is written when the one before it is durable. So a crash leaves at most one that is not whole, with nothing
+//! behind it: it is dropped at the next start. Damage that has a whole record behind it stops the start. After an error
+//! nothing more is written: what a failed write or sync has left on the disk cannot be known.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::fingerprint::Fingerprints;
 use crate::operator::Digest;
+use crate::plan::OperatorMeter;
 use crate::source::SourceCut;
+use crate::storage::{self, Storage, StorageFile};
 use crate::time::BatchTime;
 
 const HEADER: &[u8; 8] = b"WEIRLOG3";
+
+/// Length and checksum.
+const FRAME: usize = 8;
 
 /// Longer records are not written; a longer length in the file is damage.
 const LONGEST: u32 = 64 << 20;
@@ -69,6 +82,10 @@ pub enum Record {
         rows_in: u64,
         /// Rows written to each sink.
         rows_out: Vec<(String, u64)>,
+        /// What each operator and source did.
+        meters: BTreeMap<String, OperatorMeter>,
+        /// What rows each gave.
+        fingerprints: Fingerprints,
     },
     /// From the next cut on, an operator runs another component.
     Swapped {
@@ -81,177 +98,181 @@ pub enum Record {
     Ended,
 }
 
+impl Record {
+    /// The batch that it is about.
+    fn batch(&self) -> Option<BatchTime> {
+        match self {
+            Self::Cut(Cut { batch, .. }) | Self::Committed { batch, .. } => Some(*batch),
+            Self::Started { .. } | Self::Swapped { .. } | Self::Ended => None,
+        }
+    }
+}
+
 /// The log of one pipeline, open for appending.
 #[derive(Debug)]
 pub struct BatchLog {
-    file: File,
+    file: Box<dyn StorageFile>,
     path: PathBuf,
-    /// Where the last whole record ends: what a failed write left behind it is cut off.
-    end: u64,
+    /// Why nothing more is written.
+    failed: Option<Arc<str>>,
 }
 
 impl BatchLog {
     /// Opens the log, or begins one, and gives the records that are in it.
-    pub fn open(path: &Path) -> Result<(Self, Vec<Record>)> {
-        let open = || format!("cannot open the batch log {}", path.display());
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).with_context(open)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).with_context(open)?;
-        let log = |file, end| Self { file, path: path.to_owned(), end };
-        if bytes.len() < HEADER.len() && HEADER.starts_with(&bytes) {
-            file.seek(SeekFrom::Start(0))?;
-            file.write_all(HEADER).and_then(|()| file.sync_all()).with_context(open)?;
-            return Ok((log(file, HEADER.len() as u64), Vec::new()));
-        }
-        let (records, end) = read(&bytes).with_context(|| {
-            format!(
-                "the batch log {} is damaged; nothing was changed. To begin anew, move it away: batches that it names \
-                 will not be known any more, sinks keep what they have",
+    pub fn open(storage: &dyn Storage, path: &Path) -> Result<(Self, Vec<Record>)> {
+        let cannot = || format!("cannot open the batch log {}", path.display());
+        let log = |file| Self { file, path: path.to_owned(), failed: None };
+        let Some(bytes) = bytes(storage, path).with_context(cannot)? else {
+            let file = storage::create(storage, path, HEADER).with_context(cannot)?;
+            return Ok((log(file), Vec::new()));
+        };
+        let Contents { records, end, damage } = read(&bytes);
+        if let Some(damage) = damage {
+            bail!(
+                "the batch log {} is damaged; nothing was changed: {damage}. Put a copy of the file in its place that is \
+                 as it was, or begin anew with --fresh: that forgets all states, how far sources were read and rows that \
+                 no batch has had; sinks keep what they have",
                 path.display()
-            )
-        })?;
+            );
+        }
+        let mut file = storage.open(path).with_context(cannot)?;
         if end < bytes.len() {
             tracing::warn!(path = %path.display(), bytes = bytes.len() - end, "the last record of the batch log was cut short; dropping it");
-            file.set_len(end as u64).and_then(|()| file.sync_all()).with_context(open)?;
+            file.truncate(end as u64).and_then(|()| file.sync()).with_context(cannot)?;
         }
-        Ok((log(file, end as u64), records))
+        // Whoever made it may have been killed before its name was durable.
+        path.parent().map_or(Ok(()), |folder| storage.sync_folder(folder)).with_context(cannot)?;
+        Ok((log(file), records))
     }
 
-    /// Appends a record and waits until it is on disk.
+    /// What can be read of a log, whatever is damaged in it.
+    pub fn salvage(storage: &dyn Storage, path: &Path) -> Vec<Record> {
+        bytes(storage, path).ok().flatten().map(|bytes| read(&bytes).records).unwrap_or_default()
+    }
+
+    /// Appends a record and waits until it is on disk. After an error no more can be appended.
     pub fn append(&mut self, record: &Record) -> Result<()> {
-        let failed = || format!("cannot write to the batch log {}; is the disk full?", self.path.display());
-        let payload = bincode::serde::encode_to_vec(record, bincode::config::standard()).with_context(failed)?;
-        let length = u32::try_from(payload.len()).ok().filter(|l| *l <= LONGEST);
-        let Some(length) = length else {
+        if let Some(failed) = &self.failed {
+            bail!("{failed}");
+        }
+        let payload = bincode::serde::encode_to_vec(record, bincode::config::standard())
+            .with_context(|| format!("a record of the batch log {} cannot be encoded", self.path.display()))?;
+        let Some(length) = u32::try_from(payload.len()).ok().filter(|length| *length <= LONGEST) else {
             bail!("a record of {} bytes is too long for the batch log; cut smaller batches", payload.len());
         };
-        let mut framed = Vec::with_capacity(payload.len() + 8);
+        let mut framed = Vec::with_capacity(payload.len() + FRAME);
         framed.extend_from_slice(&length.to_le_bytes());
         framed.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
         framed.extend_from_slice(&payload);
-        self.file.seek(SeekFrom::Start(self.end)).with_context(failed)?;
-        self.file.write_all(&framed).and_then(|()| self.file.sync_data()).with_context(failed)?;
-        self.end += framed.len() as u64;
-        Ok(())
+        let Err(error) = self.file.append(&framed).and_then(|()| self.file.sync()) else { return Ok(()) };
+        let failed = format!(
+            "cannot write to the batch log {}: {error}; make room there or mend the disk, and start again",
+            self.path.display()
+        );
+        self.failed = Some(failed.as_str().into());
+        bail!(failed)
     }
 }
 
-/// The whole records of a log, and where the last one ends.
-fn read(bytes: &[u8]) -> Result<(Vec<Record>, usize)> {
+/// A log's bytes; nothing where there is none.
+fn bytes(storage: &dyn Storage, path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    match storage.read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+/// What a log holds.
+#[derive(Debug)]
+struct Contents {
+    /// All that can be read.
+    records: Vec<Record>,
+    /// What was written whole ends here.
+    end: usize,
+    /// The first damage.
+    damage: Option<Damage>,
+}
+
+/// Bytes that no crash explains.
+#[derive(Debug)]
+struct Damage {
+    /// How many records stand before them.
+    record: usize,
+    at: usize,
+    what: &'static str,
+    /// The last batch named before them, and the first behind.
+    before: Option<BatchTime>,
+    behind: Option<BatchTime>,
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { record, at, what, .. } = self;
+        write!(f, "record {record} at byte {at} {what}, so it is not known ")?;
+        match (self.before, self.behind) {
+            (Some(before), Some(behind)) => write!(f, "what became of batches {before} to {behind}"),
+            (Some(before), None) => write!(f, "what became of batch {before} and those after it"),
+            (None, Some(behind)) => write!(f, "what became of batch {behind} and those before it"),
+            (None, None) => write!(f, "which batches there were"),
+        }
+    }
+}
+
+/// Reads all that is whole.
+fn read(bytes: &[u8]) -> Contents {
+    let mut contents = Contents { records: Vec::new(), end: HEADER.len(), damage: None };
     if !bytes.starts_with(HEADER) {
-        bail!("it does not begin as a batch log of this version does");
+        let what = "does not begin as a batch log of this version does";
+        contents.damage = Some(Damage { record: 0, at: 0, what, before: None, behind: None });
+        return contents;
     }
-    let mut records = Vec::new();
-    let mut at = HEADER.len();
-    while at < bytes.len() {
-        match next(&bytes[at..]) {
-            Frame::Whole(payload) => {
-                let (record, _) = bincode::serde::decode_from_slice(payload, bincode::config::standard())
-                    .with_context(|| format!("record {} at byte {at} cannot be read", records.len()))?;
+    let Contents { records, end, damage } = &mut contents;
+    let mut last = None;
+    while *end < bytes.len() {
+        let what = match frame(&bytes[*end..]).map(|payload| (payload.len(), decode(payload))) {
+            Some((length, Some(record))) => {
+                last = record.batch().or(last);
+                if let Some(damage) = damage {
+                    damage.behind = damage.behind.or(record.batch());
+                }
                 records.push(record);
-                at += 8 + payload.len();
+                *end += FRAME + length;
+                continue;
             }
-            Frame::CutShort => break,
-            Frame::Damaged => bail!("record {} at byte {at} does not match its checksum", records.len()),
-        }
+            Some((_, None)) => "cannot be read",
+            None => "does not match its checksum",
+        };
+        let Some(next) = next_whole(bytes, *end + 1) else {
+            // Whole, and yet unreadable: no crash leaves that.
+            if what == "cannot be read" {
+                let record = records.len();
+                damage.get_or_insert(Damage { record, at: *end, what, before: last, behind: None });
+            }
+            break;
+        };
+        damage.get_or_insert(Damage { record: records.len(), at: *end, what, before: last, behind: None });
+        *end = next;
     }
-    Ok((records, at))
+    contents
 }
 
-enum Frame<'a> {
-    Whole(&'a [u8]),
-    /// Reaches to or over the end of the file.
-    CutShort,
-    /// There are whole bytes behind it, so no crash in mid-write explains it.
-    Damaged,
+/// The payload of the record that begins here, if it is whole.
+fn frame(bytes: &[u8]) -> Option<&[u8]> {
+    let word = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
+    let (length, crc) = (word(0)?, word(4)?);
+    // No record is empty; but what was never written often reads as zeros.
+    if length == 0 || length > LONGEST {
+        return None;
+    }
+    bytes.get(FRAME..FRAME + length as usize).filter(|payload| crc32fast::hash(payload) == crc)
 }
 
-fn next(bytes: &[u8]) -> Frame<'_> {
-    let word = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
-    let (Some(length), Some(crc)) = (word(0), word(4)) else { return Frame::CutShort };
-    if length > LONGEST {
-        return Frame::Damaged;
-    }
-    let end = 8 + length as usize;
-    match bytes.get(8..end) {
-        Some(payload) if crc32fast::hash(payload) == crc => Frame::Whole(payload),
-        Some(_) if end < bytes.len() => Frame::Damaged,
-        _ => Frame::CutShort,
-    }
+fn decode(payload: &[u8]) -> Option<Record> {
+    let (record, _) = bincode::serde::decode_from_slice(payload, bincode::config::standard()).ok()?;
+    Some(record)
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot set up its case should fail there")]
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn committed(batch: u64) -> Record {
-        Record::Committed { batch: BatchTime::from_millis(batch), rows_in: batch, rows_out: vec![("out".into(), 1)] }
-    }
-
-    fn written(records: &[Record]) -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("batches.log");
-        let (mut log, before) = BatchLog::open(&path).unwrap();
-        assert_eq!(before, vec![]);
-        for record in records {
-            log.append(record).unwrap();
-        }
-        (folder, path)
-    }
-
-    #[test]
-    fn what_was_appended_is_read_back() {
-        let records = [
-            Record::Started { engine: 7, definition: Digest::of(b"p"), after: BatchTime::from_millis(0) },
-            committed(1000),
-            committed(2000),
-        ];
-        let (_folder, path) = written(&records);
-        assert_eq!(BatchLog::open(&path).unwrap().1, records);
-    }
-
-    #[test]
-    fn appending_goes_on_after_a_torn_tail() {
-        let (_folder, path) = written(&[committed(1000), committed(2000)]);
-        let whole = std::fs::read(&path).unwrap();
-        std::fs::write(&path, &whole[..whole.len() - 3]).unwrap();
-        let (mut log, records) = BatchLog::open(&path).unwrap();
-        assert_eq!(records, [committed(1000)]);
-        log.append(&committed(3000)).unwrap();
-        assert_eq!(BatchLog::open(&path).unwrap().1, [committed(1000), committed(3000)]);
-    }
-
-    #[test]
-    fn damage_in_the_middle_stops_the_start_and_changes_nothing() {
-        let (_folder, path) = written(&[committed(1000), committed(2000)]);
-        let mut bytes = std::fs::read(&path).unwrap();
-        bytes[HEADER.len() + 9] ^= 1;
-        std::fs::write(&path, &bytes).unwrap();
-        let error = format!("{:#}", BatchLog::open(&path).unwrap_err());
-        assert!(error.contains("record 0 at byte 8 does not match its checksum"), "{error}");
-        assert_eq!(std::fs::read(&path).unwrap(), bytes);
-    }
-
-    proptest! {
-        #[test]
-        fn a_log_cut_anywhere_gives_a_prefix_of_its_records(count in 0_u64..5, cut in 0_usize..200) {
-            let records: Vec<Record> = (0..count).map(committed).collect();
-            let (_folder, path) = written(&records);
-            let bytes = std::fs::read(&path).unwrap();
-            std::fs::write(&path, &bytes[..cut.min(bytes.len())]).unwrap();
-            let (_, left) = BatchLog::open(&path).unwrap();
-            prop_assert!(records.starts_with(&left));
-        }
-
-        #[test]
-        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(&bytes);
-            let _ = read(&[HEADER.as_slice(), &bytes].concat());
-        }
-    }
+/// Where the next whole record begins.
+fn next_whole(bytes: &[u8], from: usize) -> Option<usize> {
+    (from..bytes.len()).find(|at| frame(&bytes[*at..]).and_then(decode).is_some())
 }

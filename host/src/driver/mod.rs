@@ -19,6 +19,7 @@ mod received;
 mod recovery;
 #[cfg(test)]
 mod recovery_tests;
+mod replay;
 mod setup;
 mod sources;
 mod sql;
@@ -46,7 +47,8 @@ pub use log::{BatchLog, Cut, Record, Running};
 pub use planner::{KeptStream, Plans, plan};
 pub use rate::{Measured, PidRateEstimator};
 pub use recovery::forget;
-pub use setup::{Setup, cores};
+pub use replay::{Compared, Difference, Past, Recomputed, Replay, Side, Tried};
+pub use setup::{Ground, OpenSource, Setup, cores};
 pub use sources::Sources;
 pub use sql::Query;
 pub(crate) use sql::readable;
@@ -69,7 +71,7 @@ enum Event {
     Tick,
     /// The batch at work came to its end.
     Ran(Result<Done>),
-    /// A checkpoint holds what all batches up to this one have left behind.
+    /// A checkpoint was written; the oldest that is kept holds what all batches up to this one have left behind.
     Checkpointed(BatchTime),
     /// Somebody wants something.
     Asked(Request),
@@ -133,6 +135,8 @@ pub struct Parts {
     ended: bool,
     /// Where what batches leave behind is written down, if it is to be.
     checkpointing: Option<Checkpointing>,
+    /// Received blocks of batches that some checkpoint holds, but not the oldest.
+    unforgotten: VecDeque<(BatchTime, Vec<BlockId>)>,
     /// What the log is to say of this run, before all else.
     started: Record,
     /// Called with each batch that is committed.
@@ -160,7 +164,7 @@ pub struct Driver {
     runner: Runner,
     log: BatchLog,
     checkpointing: Option<Checkpointing>,
-    /// Received blocks of committed batches that no checkpoint holds.
+    /// Received blocks of committed batches that not every checkpoint holds.
     unforgotten: VecDeque<(BatchTime, Vec<BlockId>)>,
     clock: Arc<dyn Clock>,
     mode: Mode,
@@ -238,6 +242,7 @@ impl Driver {
             states: Default::default(),
             kept: Default::default(),
             watermarks: runner.rooms.state.watermarks.all(),
+            checkpoint: None,
         };
         let status = Arc::new(RwLock::new(status));
         let (sender, requests) = mpsc::channel(16);
@@ -252,7 +257,7 @@ impl Driver {
             runner,
             log,
             checkpointing,
-            unforgotten: VecDeque::new(),
+            unforgotten: parts.unforgotten,
             clock,
             mode,
             interval,
@@ -442,18 +447,18 @@ impl Driver {
             None => {
                 self.runner.rooms.blocks.forget(&blocks);
                 self.tables.committed(cut.batch);
-                self.tables.checkpointed(cut.batch);
                 Ok(())
             }
         }
     }
 
-    /// A checkpoint holds what these batches left: their input is needed no more.
+    /// The oldest checkpoint holds what these batches left: their input is needed no more.
     fn checkpointed(&mut self, batch: BatchTime) {
         while let Some((_, blocks)) = self.unforgotten.pop_front_if(|(committed, _)| *committed <= batch) {
             self.runner.rooms.blocks.forget(&blocks);
         }
         self.tables.checkpointed(batch);
+        self.status.write().unwrap_or_else(PoisonError::into_inner).checkpoint = Some(batch);
     }
 
     /// Logs that a batch is committed, and tells whoever wants to know.
@@ -469,7 +474,14 @@ impl Driver {
             scheduling,
             queued: self.queue.len(),
         };
-        self.log.append(&Record::Committed { batch: cut.batch, rows_in, rows_out: done.rows_out })?;
+        let Done { rows_out, meters, fingerprints } = done;
+        self.log.append(&Record::Committed {
+            batch: cut.batch,
+            rows_in,
+            rows_out,
+            meters: meters.clone(),
+            fingerprints,
+        })?;
         if let Some(sources) = &mut self.sources {
             let finished = self.started.elapsed();
             let measured = Measured { finished, rows: 0, processing: stats.processing, scheduling };
@@ -478,7 +490,7 @@ impl Driver {
         let rates = self.sources.as_ref().map(Sources::rates).unwrap_or_default();
         {
             let mut status = self.status.write().unwrap_or_else(PoisonError::into_inner);
-            status.add(&stats, &done.meters);
+            status.add(&stats, &meters);
             status.rates = rates;
             status.measure(&queued.typed, &self.runner.rooms.state);
             status.watermarks = self.runner.rooms.state.watermarks.all();

@@ -1,18 +1,31 @@
 //! What the batch log knows of received blocks: which batch has taken each, and whether that batch is ever run again.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use super::log::{Cut, Record};
 use super::sources::stored;
-use crate::block::{CutBlock, CutBlocks};
+use crate::block::{BlockId, CutBlock, CutBlocks};
 use crate::time::BatchTime;
 
-/// The blocks that batches have taken, where a checkpoint holds what those up to `checkpointed` have left.
-pub(super) fn cut_blocks(records: &[Record], checkpointed: Option<BatchTime>) -> CutBlocks {
+/// The blocks that batches have taken, where every checkpoint holds what those up to `oldest` have left.
+pub(super) fn cut_blocks(records: &[Record], oldest: Option<BatchTime>) -> CutBlocks {
     let cuts = records.iter().filter_map(|record| if let Record::Cut(cut) = record { Some(cut) } else { None });
     let of = |cut: &Cut| {
-        let block = CutBlock { batch: cut.batch, done: checkpointed.is_some_and(|c| cut.batch <= c) };
+        let block = CutBlock { batch: cut.batch, done: oldest.is_some_and(|oldest| cut.batch <= oldest) };
         stored(&cut.sources).into_iter().map(move |id| (id, block))
     };
     cuts.flat_map(of).collect()
+}
+
+/// The blocks of batches that the newest checkpoint holds, and the oldest does not.
+pub(super) fn unforgotten(
+    records: &[Record],
+    oldest: Option<BatchTime>,
+    newest: Option<BatchTime>,
+) -> VecDeque<(BatchTime, Vec<BlockId>)> {
+    let cuts = records.iter().filter_map(|record| if let Record::Cut(cut) = record { Some(cut) } else { None });
+    let between = cuts.filter(|cut| Some(cut.batch) > oldest && Some(cut.batch) <= newest);
+    between.map(|cut| (cut.batch, stored(&cut.sources))).collect::<BTreeMap<_, _>>().into_iter().collect()
 }
 
 #[cfg(test)]

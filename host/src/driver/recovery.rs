@@ -17,6 +17,7 @@ use crate::operator::Digest;
 use crate::plan::segment::with_segment;
 use crate::source::Position;
 use crate::state::KeyedSpec;
+use crate::storage::Storage;
 use crate::time::BatchTime;
 
 /// What the runs before have left.
@@ -36,8 +37,8 @@ pub(super) struct Recovery {
     pub(super) running: Vec<Running>,
     /// The pipeline that was run at last.
     pub(super) definition: Option<Digest>,
-    /// Whether all input was read to its end.
-    pub(super) ended: bool,
+    /// Whether any batch was cut.
+    pub(super) begun: bool,
 }
 
 impl Recovery {
@@ -49,23 +50,28 @@ impl Recovery {
         for record in records {
             match record {
                 Record::Started { definition, after, .. } => {
+                    if recovery.definition != Some(*definition) {
+                        // Another pipeline's operators say nothing of this one's.
+                        recovery.running.clear();
+                    }
                     recovery.definition = Some(*definition);
                     recovery.last = recovery.last.max(Some(*after));
                 }
                 Record::Cut(cut) => {
                     cuts.insert(cut.batch, cut);
                     recovery.running.clone_from(&cut.operators);
-                    recovery.ended = false;
                 }
                 Record::Committed { batch, .. } => drop(committed.insert(*batch)),
                 Record::Swapped { to, .. } => {
-                    let swapped = recovery.running.iter_mut().find(|running| running.operator == to.operator);
-                    swapped.into_iter().for_each(|running| running.clone_from(to));
+                    recovery.running.retain(|running| running.operator != to.operator);
+                    recovery.running.push(to.clone());
                 }
-                Record::Ended => recovery.ended = true,
+                // Whether there is more by now, sources know.
+                Record::Ended => {}
             }
         }
         recovery.last = recovery.last.max(cuts.keys().next_back().copied());
+        recovery.begun = !cuts.is_empty() || restored.is_some();
         let checkpointed = restored.map(|restored| restored.batch);
         if let Some(restored) = restored {
             recovery.checkpointed.clone_from(&restored.positions);
@@ -97,15 +103,12 @@ impl Recovery {
 }
 
 /// Begins anew: forgets all that runs before have left, but for which batch times were used.
-pub fn forget(folder: &PipelineDir) -> Result<()> {
-    let last = match BatchLog::open(&folder.log()) {
-        Ok((_, records)) => Recovery::of(&records, None).last,
-        // A log that cannot be read is a reason to begin anew.
-        Err(_) => None,
-    };
+pub fn forget(storage: &dyn Storage, folder: &PipelineDir) -> Result<()> {
+    // A log that is damaged is a reason to begin anew; what can be read of it still counts.
+    let last = Recovery::of(&BatchLog::salvage(storage, &folder.log()), None).last;
     folder.forget()?;
     if let Some(after) = last {
-        let (mut log, _) = BatchLog::open(&folder.log())?;
+        let (mut log, _) = BatchLog::open(storage, &folder.log())?;
         log.append(&Record::Started { engine: 0, definition: Digest::of(b""), after })?;
     }
     Ok(())
@@ -196,7 +199,13 @@ mod tests {
     }
 
     fn committed(batch: u64) -> Record {
-        Record::Committed { batch: BatchTime::from_millis(batch), rows_in: 0, rows_out: vec![] }
+        Record::Committed {
+            batch: BatchTime::from_millis(batch),
+            rows_in: 0,
+            rows_out: vec![],
+            meters: BTreeMap::new(),
+            fingerprints: BTreeMap::new(),
+        }
     }
 
     fn batches(cuts: &[Cut]) -> Vec<u64> {
@@ -220,10 +229,24 @@ mod tests {
     }
 
     #[test]
-    fn an_end_counts_until_there_is_more() {
-        let mut records = vec![Record::Cut(cut(1, 10)), committed(1), Record::Ended];
-        assert!(Recovery::of(&records, None).ended);
-        records.push(Record::Cut(cut(2, 10)));
-        assert!(!Recovery::of(&records, None).ended);
+    fn given_swaps_when_a_run_goes_on_then_the_last_of_its_own_pipeline_counts_though_no_batch_was_cut() {
+        let started = |definition: &[u8]| Record::Started {
+            engine: 7,
+            definition: Digest::of(definition),
+            after: BatchTime::from_millis(0),
+        };
+        let running = |component: &str| Running {
+            operator: "o".into(),
+            component: component.into(),
+            digest: Digest::of(component.as_bytes()),
+        };
+        let swapped = |from, to| Record::Swapped { from: running(from), to: running(to) };
+        let of = |records: &[Record]| Recovery::of(records, None).running;
+        let mut records = vec![started(b"p"), swapped("a", "b")];
+        assert_eq!(of(&records), [running("b")]);
+        records.extend([started(b"p"), swapped("b", "c")]);
+        assert_eq!(of(&records), [running("c")]);
+        records.push(started(b"q"));
+        assert_eq!(of(&records), []);
     }
 }

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::tests::{Bench, NOW, start_file};
+use super::tests::{Bench, NOW, start_file, start_on};
 use super::*;
+use crate::checkpoint::tests::Dying;
 use crate::data_dir::DataDir;
+use crate::storage::{Fault, SimulatedDisk};
 
 /// A stream read by a rate, windows on batch time and on event time over it, and a file sink.
 const PIPELINE: &str = r#"
@@ -157,4 +159,100 @@ async fn a_run_whose_input_has_ended_has_nothing_left_to_do() {
     let bench = start_in(folder.path(), "1h", NOW + 60_000).await;
     let status = bench.running.await.expect("no panic").expect("a clean end");
     assert_eq!(status.batches, 0);
+}
+
+/// A host whose log failed between a batch's commit and the record of it wrote a last checkpoint with the batch's states
+/// and without its place in the sources: the next run read its rows twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn given_a_log_that_fails_at_any_write_of_a_batch_when_the_host_is_started_again_then_it_goes_on_as_if_it_had_not()
+ {
+    let expected = undisturbed().await;
+    for at in 0..6 {
+        let (folder, disk) = (given(), SimulatedDisk::default());
+        let start = async |now| {
+            let (data, file) = (DataDir::at(folder.path().join("data")), folder.path().join("numbers.toml"));
+            let ground = Ground { storage: Arc::new(disk.clone()), ..Ground::default() };
+            start_on(ground, &PIPELINE.replace("CHECKPOINT", "1h"), &file, &data, now).await.expect("opens")
+        };
+        let mut bench = start(NOW).await;
+        for _ in 0..4 {
+            bench.tick().await;
+        }
+        disk.set_fault(Some(Fault::Error { at: disk.changes() + at, torn: 3 }));
+        bench.clock.advance(Duration::from_secs(2));
+        let ended = bench.running.await.expect("no panic");
+        let error = format!("{:#}", ended.expect_err("the log is part of what a batch needs"));
+        assert!(error.contains("no space left on device"), "{at}: {error}");
+        disk.set_fault(None);
+        let bench = start(NOW + 7000).await;
+        bench.clock.advance(Duration::from_secs(20));
+        bench.running.await.expect("no panic").expect("a clean end");
+        assert_eq!(output(folder.path()), expected, "change {at} of a batch failed");
+    }
+}
+
+/// What was committed under an old definition was computed again, no checkpoint of it could be written, and the old
+/// definition was dropped all the same: the states could not be had any more, and the host did not start.
+#[tokio::test(flavor = "multi_thread")]
+async fn given_a_changed_pipeline_when_its_start_fails_at_any_write_of_a_checkpoint_then_a_later_start_goes_on() {
+    let expected = undisturbed().await;
+    for writes in 0..8 {
+        let (folder, disk, store) = (given(), SimulatedDisk::default(), Dying::after(usize::MAX));
+        let start = async |checkpoint: &str, now| {
+            let (data, file) = (DataDir::at(folder.path().join("data")), folder.path().join("numbers.toml"));
+            let checkpoints = Some(store.location());
+            let ground = Ground { storage: Arc::new(disk.clone()), checkpoints, ..Ground::default() };
+            start_on(ground, &PIPELINE.replace("CHECKPOINT", checkpoint), &file, &data, now).await
+        };
+        let mut bench = start("1h", NOW).await.expect("opens");
+        for _ in 0..4 {
+            bench.tick().await;
+        }
+        kill(bench).await;
+        store.die_after(writes);
+        match start("2s", NOW + 4000).await {
+            Ok(bench) => kill(bench).await,
+            Err(error) => assert!(format!("{error:#}").contains("no checkpoint could be written"), "{error:#}"),
+        }
+        store.revive();
+        let bench = start("2s", NOW + 7000).await.expect("opens");
+        bench.clock.advance(Duration::from_secs(20));
+        bench.running.await.expect("no panic").expect("a clean end");
+        assert_eq!(output(folder.path()), expected, "died after {writes} writes");
+    }
+}
+
+/// Ends a host where it stands.
+async fn kill(bench: Bench) {
+    bench.running.abort();
+    let _ = bench.running.await;
+}
+
+/// A host that was killed when its last batch was cut, and before the log said that this was the end, made one more, of
+/// nothing, when it was started again.
+#[tokio::test(flavor = "multi_thread")]
+async fn given_a_run_whose_input_ends_when_it_is_killed_at_any_of_the_last_writes_then_no_batch_comes_after_the_last() {
+    let expected = undisturbed().await;
+    let (mut changes, mut killed) = (None, 0);
+    for before_end in 0..7 {
+        let (folder, disk) = (given(), SimulatedDisk::default());
+        let start = async |now| {
+            let (data, file) = (DataDir::at(folder.path().join("data")), folder.path().join("numbers.toml"));
+            let ground = Ground { storage: Arc::new(disk.clone()), ..Ground::default() };
+            start_on(ground, &PIPELINE.replace("CHECKPOINT", "1h"), &file, &data, now).await.expect("opens")
+        };
+        disk.set_fault(changes.map(|changes: usize| Fault::Stop { at: changes - before_end, torn: 0 }));
+        let mut bench = start(NOW).await;
+        for _ in 0..13 {
+            bench.tick().await;
+        }
+        bench.clock.advance(Duration::from_secs(1));
+        killed += usize::from(bench.running.await.expect("no panic").is_err());
+        changes.get_or_insert(disk.changes());
+        disk.set_fault(None);
+        let bench = start(NOW + 60_000).await;
+        bench.running.await.expect("no panic").expect("a clean end");
+        assert_eq!(output(folder.path()), expected, "killed {before_end} changes before the end");
+    }
+    assert_eq!(killed, 6, "the first run tells how many changes there are");
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
 
 use super::checkpointing::Checkpointing;
@@ -18,15 +18,15 @@ use super::{
     initial, received,
 };
 use crate::block::BlockStore;
-use crate::checkpoint::{Checkpoints, Location};
+use crate::checkpoint::{Checkpoints, Location, Restored};
 use crate::data_dir::PipelineDir;
 use crate::pipeline::{Loaded, Missed};
 use crate::plan::{KEY_GROUPS, Operators, Pool, Rooms};
 use crate::sink::{self, SharedWriter, Sink, SinkContext};
-use crate::source::{self, Mode, SourceContext};
+use crate::source::{self, Mode, Source, SourceContext};
 use crate::state::{KeyedSpec, Store};
-use crate::storage::Disk;
-use crate::table::TableStore;
+use crate::storage::{Disk, Storage};
+use crate::table::{Contents, TableStore};
 use crate::time::BatchTime;
 use crate::units::Refresh;
 
@@ -43,8 +43,39 @@ enum Extent {
 /// begun when the one before is known to be committed; the rest is for people who look.
 const HORIZON_BATCHES: u32 = 1000;
 
+/// Opens a source.
+pub type OpenSource = Arc<dyn Fn(&SourceContext) -> Result<Box<dyn Source>> + Send + Sync>;
+
+/// What a run is put on. A simulation gives it a disk, sources and sinks of its own.
+#[derive(Clone)]
+pub struct Ground {
+    /// Where logs, definitions and dead letters lie.
+    pub storage: Arc<dyn Storage>,
+    /// Where checkpoints lie; none: in the pipeline's folder.
+    pub checkpoints: Option<Location>,
+    /// Sinks that are open already, by name; the others are opened as the pipeline says.
+    pub sinks: IndexMap<String, Arc<dyn Sink>>,
+    /// How sources are opened, by name; the others are opened as the pipeline says.
+    pub sources: IndexMap<String, OpenSource>,
+}
+
+impl Default for Ground {
+    fn default() -> Self {
+        Self { storage: Arc::new(Disk), checkpoints: None, sinks: IndexMap::new(), sources: IndexMap::new() }
+    }
+}
+
+impl Ground {
+    async fn checkpoints(&self, folder: &PipelineDir, keep: Duration) -> Result<(Checkpoints, Option<Restored>)> {
+        let location = self.checkpoints.clone().map_or_else(|| Location::folder(&folder.checkpoints()), Ok)?;
+        Checkpoints::open(location, keep).await
+    }
+}
+
 /// How a pipeline is to be run.
 pub struct Setup {
+    /// What it is put on.
+    pub ground: Ground,
     /// Whether to follow the clock, or to read all input at once.
     pub mode: Mode,
     /// Compute threads.
@@ -74,8 +105,8 @@ impl Setup {
     /// Batches that were committed under another definition of the pipeline, and that no checkpoint holds, are computed
     /// again as they were, up to a checkpoint that the pipeline of now can go on from.
     async fn settle(&self, now: &Loaded, operators: &Arc<Operators>, folder: &PipelineDir) -> Result<()> {
-        let (_, records) = BatchLog::open(&folder.log())?;
-        let (_, restored) = Checkpoints::open(Location::folder(&folder.checkpoints())?).await?;
+        let (_, records) = BatchLog::open(&*self.ground.storage, &folder.log())?;
+        let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO).await?;
         let recovery = Recovery::of(&records, restored.as_ref());
         let before = recovery.definition.filter(|_| !recovery.recompute.is_empty());
         let now = definition::digest(&now.pipeline)?;
@@ -89,9 +120,10 @@ impl Setup {
             )
         };
         let settled = async {
-            let loaded = Definitions::at(&folder.definitions()).load(before)?;
+            let loaded = Definitions::at(self.ground.storage.clone(), &folder.definitions()).load(before)?;
             let typed = Typed::new(loaded, operators).await?;
             let setup = Self {
+                ground: self.ground.clone(),
                 mode: Mode::Live,
                 threads: self.threads,
                 start: self.start,
@@ -101,10 +133,14 @@ impl Setup {
                 on_batch: Box::new(|_| {}),
             };
             let (driver, _) = setup.open_for(Extent::Settling, typed, operators.clone(), folder).await?;
-            driver.run().await
+            driver.run().await?;
+            // Only a checkpoint lets go of the old definition.
+            let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO).await?;
+            let left = Recovery::of(&records, restored.as_ref()).recompute.len();
+            ensure!(left == 0, "no checkpoint could be written of them");
+            Ok(())
         };
-        settled.await.with_context(failed)?;
-        Ok(())
+        settled.await.with_context(failed)
     }
 
     async fn open_for(
@@ -114,9 +150,6 @@ impl Setup {
         operators: Arc<Operators>,
         folder: &PipelineDir,
     ) -> Result<(Driver, Handle)> {
-        if extent == Extent::Settling {
-            typed.loaded.pipeline.sinks.clear();
-        }
         let pipeline = typed.loaded.pipeline.clone();
         let (batch, interval) = (&pipeline.batch, pipeline.batch.interval.0);
         let partitions = batch.partitions.unwrap_or_else(cores);
@@ -127,19 +160,26 @@ impl Setup {
             spool: folder.spool(),
             horizon: (self.mode == Mode::Live).then(|| interval.saturating_mul(HORIZON_BATCHES)),
         };
-        for (name, spec) in &pipeline.sinks {
-            let schema = typed.union(spec.inputs())?;
-            sinks.insert(name.clone(), sink::open(name, spec, schema, &sink_context).await?);
+        // What is computed again is for no sink. The definition stays whole: it is kept until this is done.
+        for (name, spec) in pipeline.sinks.iter().filter(|_| extent == Extent::Everything) {
+            let sink = match self.ground.sinks.get(name) {
+                Some(sink) => sink.clone(),
+                None => sink::open(name, spec, typed.union(spec.inputs())?, &sink_context).await?,
+            };
+            sinks.insert(name.clone(), sink);
         }
-        let (mut log, records) = BatchLog::open(&folder.log())?;
+        let (mut log, records) = BatchLog::open(&*self.ground.storage, &folder.log())?;
         let (checkpoints, mut restored) = match self.mode {
             Mode::Once => (None, None),
             Mode::Live => {
-                let (checkpoints, restored) = Checkpoints::open(Location::folder(&folder.checkpoints())?).await?;
+                let keep = pipeline.checkpoint.keep.map_or(Duration::ZERO, |keep| keep.0);
+                let (checkpoints, restored) = self.ground.checkpoints(folder, keep).await?;
                 (Some(checkpoints), restored)
             }
         };
+        let oldest = checkpoints.as_ref().and_then(Checkpoints::oldest);
         let checkpointed = restored.as_ref().map(|restored| restored.batch);
+        let unforgotten = received::unforgotten(&records, oldest, checkpointed);
         let mut recovery = Recovery::of(&records, restored.as_ref());
         let rooms = rooms(&typed)?;
         let misfits = Misfits::of(&typed, &rooms, restored.as_ref(), &recovery);
@@ -158,19 +198,18 @@ impl Setup {
         let blocks = match self.mode {
             Mode::Once => BlockStore::new(batch.block_memory.0),
             Mode::Live => {
-                let cuts = received::cut_blocks(&records, checkpointed);
-                BlockStore::open(Arc::new(Disk), &folder.blocks(), batch.block_memory.0, &cuts)?
+                let cuts = received::cut_blocks(&records, oldest);
+                BlockStore::open(self.ground.storage.clone(), &folder.blocks(), batch.block_memory.0, &cuts)?
             }
         };
         let sources = match extent {
-            Extent::Everything => open_sources(&typed, &recovery, &blocks, self.mode)?,
+            Extent::Everything => open_sources(&self.ground, &typed, &recovery, &blocks, self.mode)?,
             Extent::Settling => Sources::new(Vec::new(), interval, None)?,
         };
         let table_store = Arc::new(TableStore::at(&folder.tables()));
-        let tables = open_tables(&mut typed, &table_store, self.mode, &records, checkpointed)?;
+        let tables = open_tables(&mut typed, &table_store, self.mode, &records, oldest)?;
         let pool = Pool::new(self.threads.get())?;
         let state = Arc::new(Store::default());
-        let before_first = first.as_millis().saturating_sub(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
         for (name, spec) in rooms {
             state.keyed.open(&name, spec, KEY_GROUPS);
         }
@@ -178,17 +217,23 @@ impl Setup {
         if let Some(restored) = restored {
             pool.install(|| restored.fill(&state));
         }
-        start_states(&typed, &state, &tables, &known, BatchTime::from_millis(before_first), &pool)?;
+        // A host that was killed before its first checkpoint starts as it started then.
+        let begun = recovery.recompute.first().or(recovery.unfinished.first());
+        let begun = begun.filter(|_| checkpointed.is_none() && recovery.definition == Some(definition));
+        let contents = |table: &str| match begun.and_then(|cut| cut.tables.iter().find(|(name, _)| name == table)) {
+            Some((_, digest)) => table_store.get(*digest),
+            None => tables.now(table).with_context(|| format!("table `{table}` was not read")),
+        };
+        start_states(&typed, &state, contents, &known, begun.map_or(first, |cut| cut.batch), &pool)?;
         let checkpointing = checkpoints.map(|checkpoints| {
             state.track();
             let every = pipeline.checkpoint.interval.0;
             Checkpointing::new(checkpoints, every, recovery.checkpointed.clone(), self.clock.now())
         });
-        if self.mode == Mode::Live {
-            // From here on, what is cut is of this definition.
-            Definitions::at(&folder.definitions()).keep(&pipeline)?;
-        }
-        let ended = extent == Extent::Settling || (recovery.ended && sources.ended());
+        // From here on, what is cut is of this definition.
+        Definitions::at(self.ground.storage.clone(), &folder.definitions()).keep(&pipeline, &records)?;
+        // The first batch comes whatever there is; after that, a batch for which no source has anything left does not.
+        let ended = extent == Extent::Settling || (recovery.begun && sources.ended());
         let started = Record::Started {
             engine: operators.components().engine().identity(),
             definition,
@@ -196,7 +241,7 @@ impl Setup {
         };
         let runner = Runner {
             rooms: Arc::new(Rooms { operators, blocks, sinks, state, tables: table_store, pool }),
-            dead_letters: DeadLetters::at(&folder.dead_letters()),
+            dead_letters: DeadLetters::at(self.ground.storage.clone(), &folder.dead_letters()),
             clock: self.clock.clone(),
             partitions,
         };
@@ -219,6 +264,7 @@ impl Setup {
             backlog,
             ended,
             checkpointing,
+            unforgotten,
             started,
             on_batch,
         };
@@ -238,7 +284,13 @@ fn recut(unfinished: &mut [Cut], typed: &Typed, tables: &Tables, log: &mut Batch
 }
 
 /// Opens the sources, each where it was left.
-fn open_sources(typed: &Typed, recovery: &Recovery, blocks: &BlockStore, mode: Mode) -> Result<Sources> {
+fn open_sources(
+    ground: &Ground,
+    typed: &Typed,
+    recovery: &Recovery,
+    blocks: &BlockStore,
+    mode: Mode,
+) -> Result<Sources> {
     let pipeline = &typed.loaded.pipeline;
     let batch = &pipeline.batch;
     let context = SourceContext {
@@ -251,7 +303,10 @@ fn open_sources(typed: &Typed, recovery: &Recovery, blocks: &BlockStore, mode: M
     };
     let mut opened = Vec::with_capacity(typed.sources.len());
     for (name, source) in &typed.sources {
-        let mut running = source::open(name, &pipeline.sources[name], &source.decoding, &context)?;
+        let mut running = match ground.sources.get(name) {
+            Some(open) => open(&context)?,
+            None => source::open(name, &pipeline.sources[name], &source.decoding, &context)?,
+        };
         if let Some(position) = recovery.positions.get(name) {
             running.resume(position).with_context(|| {
                 format!(
@@ -280,7 +335,7 @@ fn open_tables(
     store: &Arc<TableStore>,
     mode: Mode,
     records: &[Record],
-    checkpointed: Option<BatchTime>,
+    oldest: Option<BatchTime>,
 ) -> Result<Tables> {
     let mut used = Vec::new();
     for (name, table) in &typed.tables {
@@ -294,11 +349,11 @@ fn open_tables(
         used.push((name.clone(), spec, table.clone()));
     }
     typed.forget_rows();
-    Tables::open(used, store.clone(), mode, typed.windows.longest_kept(), records, checkpointed)
+    Tables::open(used, store.clone(), mode, typed.windows.longest_kept(), records, oldest)
 }
 
 /// All that operators keep from batch to batch, by the name under which it is kept.
-fn rooms(typed: &Typed) -> Result<BTreeMap<String, KeyedSpec>> {
+pub(super) fn rooms(typed: &Typed) -> Result<BTreeMap<String, KeyedSpec>> {
     let mut rooms: BTreeMap<String, KeyedSpec> = typed.kept_windows()?.into_iter().collect();
     for (name, operator) in &typed.operators {
         match operator {
@@ -316,17 +371,19 @@ fn rooms(typed: &Typed) -> Result<BTreeMap<String, KeyedSpec>> {
 }
 
 /// Gives keys the states that they start with, of operators that keep none yet.
-fn start_states(
+pub(super) fn start_states(
     typed: &Typed,
     state: &Store,
-    tables: &Tables,
+    contents: impl Fn(&str) -> Result<Arc<Contents>>,
     known: &[String],
-    before_first: BatchTime,
+    first: BatchTime,
     pool: &Pool,
 ) -> Result<()> {
+    let interval = u64::try_from(typed.loaded.pipeline.batch.interval.0.as_millis()).unwrap_or(u64::MAX);
+    let before_first = BatchTime::from_millis(first.as_millis().saturating_sub(interval));
     for (name, operator) in typed.operators.iter().filter(|(name, _)| !known.contains(name)) {
         let (TypedOperator::State { keyed, .. }, Some(table)) = (operator, typed.initial(name)) else { continue };
-        let contents = tables.now(table).with_context(|| format!("table `{table}` was not read"))?;
+        let contents = contents(table)?;
         let states = initial::states(name, table, &contents, keyed, before_first.as_millis());
         let delta = states.with_context(|| format!("operator `{name}`"))?;
         pool.install(|| state.start(before_first, delta));

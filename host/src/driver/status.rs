@@ -57,6 +57,9 @@ pub struct Status {
     /// How far each source has come in event time, where windows wait for it.
     #[serde(default)]
     pub watermarks: BTreeMap<String, Watermark>,
+    /// The batch that the newest checkpoint of this run was made after.
+    #[serde(default)]
+    pub checkpoint: Option<BatchTime>,
     /// What each operator that keeps states has of them.
     #[serde(default)]
     pub states: BTreeMap<String, StateSize>,

@@ -51,11 +51,23 @@ async fn start(data: &DataDir, now: u64) -> Bench {
 
 /// Starts the pipeline of a file with this text.
 pub(super) async fn start_file(text: &str, file: &Path, data: &DataDir, now: u64) -> Bench {
-    start_altered(text, file, data, now, |_| ()).await
+    start_altered(Ground::default(), text, file, data, now, |_| ()).await.expect("opens")
+}
+
+/// Starts the pipeline of a file with this text on a ground of the test's.
+pub(super) async fn start_on(ground: Ground, text: &str, file: &Path, data: &DataDir, now: u64) -> Result<Bench> {
+    start_altered(ground, text, file, data, now, |_| ()).await
 }
 
 /// The same, with something in the driver replaced.
-async fn start_altered(text: &str, file: &Path, data: &DataDir, now: u64, alter: impl FnOnce(&mut Driver)) -> Bench {
+async fn start_altered(
+    ground: Ground,
+    text: &str,
+    file: &Path,
+    data: &DataDir,
+    now: u64,
+    alter: impl FnOnce(&mut Driver),
+) -> Result<Bench> {
     let loaded = Pipeline::parse(text, file, &|_| None).expect("a sound pipeline");
     let components = Components::new(Engine::new().expect("an engine"), data.registry(), data.cache());
     let operators = Arc::new(Operators::new(components));
@@ -65,6 +77,7 @@ async fn start_altered(text: &str, file: &Path, data: &DataDir, now: u64, alter:
     let printed = Arc::new(Mutex::new(Vec::new()));
     let (sender, batches) = mpsc::unbounded_channel();
     let setup = Setup {
+        ground,
         mode: Mode::Live,
         threads: std::num::NonZeroUsize::MIN,
         start: BatchTime::from_millis(0),
@@ -73,13 +86,13 @@ async fn start_altered(text: &str, file: &Path, data: &DataDir, now: u64, alter:
         give_up: Vec::new(),
         on_batch: Box::new(move |stats| drop(sender.send(stats.clone()))),
     };
-    let (mut driver, handle) = setup.open(typed, operators, &folder).await.expect("opens");
+    let (mut driver, handle) = setup.open(typed, operators, &folder).await?;
     alter(&mut driver);
     let running = tokio::spawn(async move {
         let _held_while_it_runs = folder;
         driver.run().await
     });
-    Bench { clock, handle, batches, running, printed }
+    Ok(Bench { clock, handle, batches, running, printed })
 }
 
 impl Bench {
@@ -232,7 +245,9 @@ async fn a_sink_that_is_down_at_any_step_delays_the_batch_and_every_row_is_commi
             driver.runner.clock = Arc::new(Hurried);
         };
         let data = DataDir::at(scratch.path());
-        let mut bench = start_altered(PIPELINE, Path::new("numbers.toml"), &data, NOW, put).await;
+        let mut bench = start_altered(Ground::default(), PIPELINE, Path::new("numbers.toml"), &data, NOW, put)
+            .await
+            .expect("opens");
         assert_eq!(bench.tick().await.1, 3, "{down:?}");
         assert_eq!(bench.tick().await.1, 3, "{down:?}");
         bench.stop().await;
@@ -268,7 +283,8 @@ async fn a_sink_that_refuses_rows_ends_the_run_with_its_name_and_its_words() {
         rooms.sinks.insert("out".into(), Arc::new(Refusing));
     };
     let data = DataDir::at(scratch.path());
-    let bench = start_altered(PIPELINE, Path::new("numbers.toml"), &data, NOW, put).await;
+    let bench =
+        start_altered(Ground::default(), PIPELINE, Path::new("numbers.toml"), &data, NOW, put).await.expect("opens");
     bench.clock.advance(Duration::from_secs(1));
     let error = bench.running.await.expect("no panic").expect_err("a sink that refuses");
     let expected = "batch 2023-11-14T22:13:21.000Z failed: sink `out`: staging: not these";

@@ -1,6 +1,7 @@
 //! A guest for one task: store, limits, fuel, captured log, and the verdict when a call goes wrong.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::{ComponentNamedList, ComponentType, Func, Instance, Lift, Linker, Lower, TypedFunc};
 use wasmtime::{ResourceLimiter, Store, Trap};
@@ -126,7 +127,7 @@ pub enum LogLevel {
     Error,
 }
 
-/// What an operator used. Fuel is the same wherever and whenever the same task runs.
+/// What an operator used. All but the time is the same wherever and whenever the same task runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Fuel consumed by all calls.
@@ -135,6 +136,8 @@ pub struct Usage {
     pub peak_memory: u64,
     /// Calls made.
     pub calls: u64,
+    /// How long they took.
+    pub time: Duration,
 }
 
 impl Usage {
@@ -143,6 +146,7 @@ impl Usage {
         self.fuel += other.fuel;
         self.peak_memory = self.peak_memory.max(other.peak_memory);
         self.calls += other.calls;
+        self.time += other.time;
     }
 }
 
@@ -275,7 +279,9 @@ impl Guest {
         R: ComponentNamedList + Lift,
     {
         self.store.set_fuel(self.limits.fuel).map_err(|e| CallError::Host(format!("{e:#}")))?;
+        let started = Instant::now();
         let result = function.call(&mut self.store, params);
+        self.used.time += started.elapsed();
         self.used.calls += 1;
         self.account()?;
         result.map_err(|error| diagnose(self.store.data_mut(), self.limits, &error))

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::node::{Node, Task};
 use super::segment::{attach_constant, detach};
+use crate::fingerprint::size_of;
 
 /// Deals rows out. Its input is one partition, in canonical order, which can be read again and again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,7 @@ impl Node for Deal {
             let dealt = share(&rows, partition, node.partitions)?;
             let count = dealt.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
             batch.report().count(&node.operator, count, count, 0);
+            batch.report().read(&node.operator, dealt.iter().map(size_of).sum());
             Ok::<_, datafusion::error::DataFusionError>(stream::iter(dealt.into_iter().map(Ok)))
         };
         let rows = stream::once(dealt).try_flatten();

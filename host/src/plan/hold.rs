@@ -19,6 +19,7 @@ use super::rooms::{BatchRoom, Rooms};
 use super::segment::{Position, attach_constant, detach, without_segment};
 use super::state_update::{encoded, not_open};
 use crate::event_time::{Watermark, window_fields};
+use crate::fingerprint::size_of;
 use crate::rows::of_columns;
 use crate::state::{Change, Changes, Delta, Key, Keyed, RowBytes};
 
@@ -108,6 +109,7 @@ impl Worker {
         if let Some(operator) = &node.counts {
             let rows_in = batches.iter().map(RecordBatch::num_rows).sum::<usize>();
             batch.report().count(operator, rows_in as u64, free.len() as u64, 0);
+            batch.report().read(operator, batches.iter().map(size_of).sum());
         }
         // The rows must not be held any more when the batch commits, or it would have to copy them.
         drop((keyed, held));

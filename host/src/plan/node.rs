@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use super::rooms::{BatchRoom, Rooms};
 use super::{
-    Adopt, Assign, Deal, EventFold, EventTime, FinalAggregate, Gather, Hold, Merge, PartialAggregate, Persist, Recall,
-    Rechunk, Sample, Scan, Scatter, SessionFold, Shift, Slide, Snapshot, StateUpdate, TableScan, Transform, WithPast,
-    Write,
+    Adopt, Assign, Deal, EventFold, EventTime, FinalAggregate, Fingerprint, Gather, Hold, Merge, PartialAggregate,
+    Persist, Recall, Rechunk, Sample, Scan, Scatter, SessionFold, Shift, Slide, Snapshot, StateUpdate, TableScan,
+    Transform, WithPast, Write,
 };
 
 /// What one of our nodes does.
@@ -72,6 +72,8 @@ pub enum Stage {
     SessionFold(SessionFold),
     /// Rows of event-time windows, kept until these close.
     Hold(Hold),
+    /// Rows, fingerprinted as they pass.
+    Fingerprint(Fingerprint),
     /// Rows into a sink's staging.
     Write(Write),
 }
@@ -165,6 +167,7 @@ impl Stage {
             Self::EventFold(node) => node,
             Self::SessionFold(node) => node,
             Self::Hold(node) => node,
+            Self::Fingerprint(node) => node,
             Self::Write(node) => node,
         }
     }
@@ -195,6 +198,7 @@ impl Stage {
             Self::EventFold(_) => "WasmEventFold",
             Self::SessionFold(_) => "WasmSessionFold",
             Self::Hold(_) => "Hold",
+            Self::Fingerprint(_) => "Fingerprint",
             Self::Write(_) => "SinkWrite",
         }
     }

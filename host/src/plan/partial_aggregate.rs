@@ -21,6 +21,7 @@ use super::node::{Node, Task};
 use super::offload::{Work, through};
 use super::rooms::{BatchRoom, ComponentCall, execution};
 use super::segment::{attach_constant, detach, runs, with_segment};
+use crate::fingerprint::size_of;
 use crate::operator::{Aggregate, AggregateRunner};
 use crate::rows::{Columns, concat as concat_rows, of_columns, take as take_rows};
 
@@ -173,7 +174,10 @@ impl Worker {
                 rows_of_segment = Some(all);
             }
         }
-        self.batch.report().count(&call.operator, count as u64, 0, rejected as u64);
+        let mut report = self.batch.report();
+        report.count(&call.operator, count as u64, 0, rejected as u64);
+        report.read(&call.operator, batches.iter().map(size_of).sum());
+        drop(report);
         if survivors.is_empty() {
             return Ok(None);
         }

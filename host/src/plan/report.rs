@@ -1,12 +1,14 @@
 //! What a batch's tasks tell the driver beside their rows: rows rejected, and what operators used.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use arrow::record_batch::RecordBatch;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::operator::{Digest, LogLevel, LogLine, Meter, Usage};
 use crate::pipeline::OnReject;
 
@@ -49,6 +51,12 @@ pub struct OperatorMeter {
     pub rows_in: u64,
     /// Rows out.
     pub rows_out: u64,
+    /// Bytes of the rows in; none for a query, which takes what it needs.
+    #[serde(default)]
+    pub bytes_in: u64,
+    /// Bytes of the rows out.
+    #[serde(default)]
+    pub bytes_out: u64,
     /// Rows rejected, whatever became of them.
     pub rejected: u64,
     /// Rows that came after their event-time windows had been emitted, whatever became of them.
@@ -60,6 +68,9 @@ pub struct OperatorMeter {
     pub peak_memory: u64,
     /// Calls made.
     pub calls: u64,
+    /// How long all calls took, on all threads together; the one figure that is another in each run.
+    #[serde(default)]
+    pub time: Duration,
 }
 
 impl OperatorMeter {
@@ -67,10 +78,13 @@ impl OperatorMeter {
     pub fn add(&mut self, other: &Self) {
         self.rows_in += other.rows_in;
         self.rows_out += other.rows_out;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
         self.rejected += other.rejected;
         self.late += other.late;
         self.fuel += other.fuel;
         self.calls += other.calls;
+        self.time += other.time;
         self.peak_memory = self.peak_memory.max(other.peak_memory);
     }
 }
@@ -82,6 +96,8 @@ pub struct Report {
     pub dead_letters: Vec<Rejected>,
     /// By operator or source.
     pub meters: BTreeMap<String, OperatorMeter>,
+    /// By operator or source, of all the rows that it gave.
+    pub fingerprints: Fingerprints,
 }
 
 impl Report {
@@ -91,6 +107,18 @@ impl Report {
         meter.rows_in += rows_in;
         meter.rows_out += rows_out;
         meter.rejected += rejected;
+    }
+
+    /// Counts the bytes of rows that an operator was given.
+    pub(super) fn read(&mut self, operator: &str, bytes: u64) {
+        self.meter(operator).bytes_in += bytes;
+    }
+
+    /// Notes the rows of a partition of a stream, or of some.
+    pub(super) fn made(&mut self, stream: &str, fingerprint: Fingerprint, bytes: u64) {
+        self.meter(stream).bytes_out += bytes;
+        let all = self.fingerprints.entry(stream.to_owned()).or_default();
+        *all = all.with(fingerprint);
     }
 
     /// Counts rows that came too late for an operator's windows.
@@ -110,6 +138,7 @@ impl Report {
         let meter = self.meter(operator);
         meter.fuel += used.fuel;
         meter.calls += used.calls;
+        meter.time += used.time;
         meter.peak_memory = meter.peak_memory.max(used.peak_memory);
     }
 
@@ -159,6 +188,11 @@ pub(super) fn row_json(rows: &RecordBatch, row: usize) -> serde_json::Value {
         Ok(Ok(value)) => value,
         _ => serde_json::Value::String("<this row cannot be shown as JSON>".to_owned()),
     }
+}
+
+/// One row as a line of JSON.
+pub fn row_text(rows: &RecordBatch, row: usize) -> String {
+    row_json(rows, row).to_string()
 }
 
 /// Most bytes of a row that an error message shows.

@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::node::{Node, Task};
 use super::rooms::BatchRoom;
 use super::segment::{Position, runs, segments_of};
+use crate::fingerprint::size_of;
 
 /// Keeps each row with the same probability (Bernoulli sampling).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +56,7 @@ impl Sample {
         }
         let sampled = filter_record_batch(rows, &BooleanArray::from(kept))?;
         batch.report().count(&self.operator, rows.num_rows() as u64, sampled.num_rows() as u64, 0);
+        batch.report().read(&self.operator, size_of(rows));
         Ok(sampled)
     }
 

@@ -24,6 +24,7 @@ use super::key_group::owned;
 use super::node::{Node, Task};
 use super::rooms::{BatchRoom, ComponentCall, Rooms, execution};
 use super::segment::{attach, detach, with_segment};
+use crate::fingerprint::size_of;
 use crate::operator::{Cause, Fate, Reject, State, StateRunner, Touched, Updates};
 use crate::pipeline::Touch;
 use crate::rows::{Columns, concat as concat_rows, of_columns, take as take_rows};
@@ -158,7 +159,10 @@ impl Worker {
         }
         let rows_out = out.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
         let rows_in = self.input.rows.num_rows() as u64;
-        self.batch.report().count(&self.node.call.operator, rows_in, rows_out, rejected as u64);
+        let mut report = self.batch.report();
+        report.count(&self.node.call.operator, rows_in, rows_out, rejected as u64);
+        report.read(&self.node.call.operator, size_of(&self.input.rows));
+        drop(report);
         drop(units);
         let Self { node, batch, runner, keyed: held, .. } = self;
         batch.meter(&node.call, &runner.into_meter());

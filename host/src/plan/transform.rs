@@ -18,6 +18,7 @@ use super::node::{Node, Task};
 use super::offload::{Work, through};
 use super::rooms::{BatchRoom, ComponentCall, execution};
 use super::segment::{Position, attach, detach, runs, segments_of, with_segment};
+use crate::fingerprint::size_of;
 use crate::operator::TransformRunner;
 use crate::rows::{Columns, concat as concat_rows};
 
@@ -117,7 +118,10 @@ impl Work for Worker {
             }
         }
         let rows_out = out.iter().map(RecordBatch::num_rows).sum::<usize>();
-        self.batch.report().count(&self.call.operator, rows.num_rows() as u64, rows_out as u64, rejected as u64);
+        let mut report = self.batch.report();
+        report.count(&self.call.operator, rows.num_rows() as u64, rows_out as u64, rejected as u64);
+        report.read(&self.call.operator, size_of(&rows));
+        drop(report);
         Ok(out)
     }
 

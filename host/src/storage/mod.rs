@@ -15,6 +15,9 @@ use std::fmt::Debug;
 use std::io;
 use std::path::Path;
 
+/// A file that is not whole yet has this behind its name.
+pub const UNFINISHED: &str = ".new";
+
 /// Files by path. Calls block.
 pub trait Storage: Debug + Send + Sync {
     /// Makes a folder, and those above it, where they are missing.
@@ -52,4 +55,19 @@ pub trait StorageFile: Debug + Send {
 
     /// Makes its bytes durable. After an error nothing is known of what was appended since the last success.
     fn sync(&mut self) -> io::Result<()>;
+}
+
+/// Makes a file that is there whole or not at all, in the place of whatever had its name. When this returns it is
+/// durable, name and all, and open for adding to its end.
+pub fn create(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> io::Result<Box<dyn StorageFile>> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(UNFINISHED);
+    let mut file = storage.open(unfinished.as_ref())?;
+    // An earlier attempt may have left something.
+    file.truncate(0)?;
+    file.append(bytes)?;
+    file.sync()?;
+    storage.rename(unfinished.as_ref(), path)?;
+    path.parent().map_or(Ok(()), |folder| storage.sync_folder(folder))?;
+    Ok(file)
 }

@@ -62,6 +62,12 @@ impl SimulatedDisk {
         self.state().fault = fault;
     }
 
+    /// Whether a [`Fault::Stop`] has come: the host is as good as dead.
+    pub fn has_stopped(&self) -> bool {
+        let state = self.state();
+        matches!(state.fault, Some(Fault::Stop { at, .. }) if state.changes > at)
+    }
+
     /// How many changes there were, failed ones included.
     pub fn changes(&self) -> usize {
         self.state().changes

@@ -15,6 +15,7 @@ use arrow::ipc::reader::FileReader;
 use arrow::record_batch::RecordBatch;
 
 use super::Contents;
+use crate::fault;
 use crate::operator::{Digest, DigestWriter};
 
 const EXTENSION: &str = ".arrow";
@@ -35,9 +36,12 @@ impl TableStore {
     /// Keeps contents; once this returns, they outlive the process. Blocks on the disk.
     pub fn keep(&self, contents: &Arc<Contents>) -> Result<()> {
         let path = self.path(contents.digest());
+        let failed = || format!("cannot keep a table's rows in {}; is the disk full?", path.display());
         if !path.exists() {
-            self.write(contents, &path)
-                .with_context(|| format!("cannot keep a table's rows in {}; is the disk full?", path.display()))?;
+            self.write(contents, &path).with_context(failed)?;
+        } else if self.in_memory(contents.digest()).is_none() {
+            // Whoever made it may have been killed before its name was durable.
+            File::open(&self.folder).and_then(|folder| folder.sync_all()).with_context(failed)?;
         }
         self.lock().insert(contents.digest(), contents.clone());
         Ok(())
@@ -51,7 +55,9 @@ impl TableStore {
         buffered.flush()?;
         drop(buffered);
         file.as_file().sync_all()?;
+        fault::point("a table's rows are renamed");
         file.persist(path)?;
+        fault::point("the folder of tables is synced");
         File::open(&self.folder)?.sync_all()?;
         Ok(())
     }
@@ -114,6 +120,7 @@ impl TableStore {
             // What is not ours is not ours to remove.
             let ours = name.ends_with(EXTENSION) || name.starts_with(".tmp");
             if ours && !names.contains(name) {
+                fault::point("a table's rows are removed");
                 fs::remove_file(&path).with_context(failed)?;
             }
         }

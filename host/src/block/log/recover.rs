@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail};
 use tokio::sync::watch;
 
 use super::format::{self, Contents, Entry, Head, SEGMENT_HEADER, SegmentHeader};
-use super::writer::{Active, UNFINISHED, Writer, remove};
+use super::writer::{Active, Writer, remove};
 use super::{BlockLog, Index, Location, Progress, Queue, SEGMENT_BYTES, Shared, segment_of, segment_path};
 use crate::block::{Block, BlockData, BlockId, CutBlocks, TakenRequests};
-use crate::storage::Storage;
+use crate::storage::{Storage, UNFINISHED};
 
 /// A log, and what was in it.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ pub(super) fn recover(
         storage.remove(&folder.join(name)).with_context(cannot)?;
     }
     if let Some(newest) = segments.last() {
-        cut_torn_end(&*storage, newest).with_context(cannot)?;
+        settle_end(&*storage, newest).with_context(cannot)?;
     }
 
     let mut found = Found::default();
@@ -117,20 +117,23 @@ fn mark_torn(segments: &mut [Segment]) {
     }
 }
 
-fn cut_torn_end(storage: &dyn Storage, newest: &Segment) -> std::io::Result<()> {
+/// Cuts off what a crash has left behind the last whole group of the newest segment, and makes sure of what is before it:
+/// the host that wrote it may have been killed before its sync, and from now on batches are cut of it.
+fn settle_end(storage: &dyn Storage, newest: &Segment) -> std::io::Result<()> {
     let Segment { path, length, contents, .. } = newest;
-    if contents.end == *length && *length > 0 {
-        return Ok(());
+    if contents.end < *length || *length == 0 {
+        tracing::warn!(
+            path = %path.display(), bytes = length - contents.end,
+            "the last blocks of the block log were cut short; dropping them: nobody was told that they were kept"
+        );
     }
-    tracing::warn!(
-        path = %path.display(), bytes = length - contents.end,
-        "the last blocks of the block log were cut short; dropping them: nobody was told that they were kept"
-    );
     if contents.end == 0 {
         return storage.remove(path);
     }
     let mut file = storage.open(path)?;
-    file.truncate(contents.end as u64)?;
+    if contents.end < *length {
+        file.truncate(contents.end as u64)?;
+    }
     file.sync()
 }
 

@@ -251,6 +251,25 @@ fn given_a_host_that_dies_at_any_change_of_the_disk_when_it_starts_again_then_al
     assert!(torn_ends > 0, "some of what was written, and not acknowledged, has come through");
 }
 
+/// A host that was killed between a write and its sync left blocks that the next one read and cut batches of; they went
+/// with the power, and the batches could not be run.
+#[test]
+fn given_a_host_killed_at_any_change_when_the_next_has_read_its_blocks_and_the_power_goes_then_they_are_still_there() {
+    for at in 0.. {
+        let disk = SimulatedDisk::with_fault(Fault::Stop { at, torn: 30 });
+        if let Ok(mut bench) = Bench::open(&disk, &CutBlocks::new(), 100) {
+            let _ = (0..6).try_for_each(|id| bench.writer.write(&[block(id)]));
+        }
+        if disk.changes() <= at {
+            break;
+        }
+        disk.set_fault(None);
+        let read = Bench::open(&disk, &CutBlocks::new(), 100).unwrap().waiting("s");
+        let left = Bench::open(&disk.after_power_cut(0, false), &CutBlocks::new(), 100).unwrap().waiting("s");
+        assert_eq!(left, read, "killed at change {at}");
+    }
+}
+
 #[tokio::test]
 async fn given_a_disk_that_is_full_when_blocks_come_then_whoever_waits_is_told_and_nothing_is_acknowledged() {
     let disk = SimulatedDisk::default();

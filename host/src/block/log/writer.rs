@@ -10,13 +10,10 @@ use std::sync::{Arc, PoisonError};
 use super::format::{Group, Head, SegmentHeader};
 use super::{Location, NewBlock, Queue, Shared, segment_path};
 use crate::block::{BlockId, TakenRequests};
-use crate::storage::{Storage, StorageFile};
+use crate::storage::{self, Storage, StorageFile};
 
 /// A group takes no more blocks once it has this many bytes.
 const GROUP_BYTES: usize = 8 << 20;
-
-/// A segment that is not whole yet has this after its name.
-pub(super) const UNFINISHED: &str = ".new";
 
 /// The segment that is written to.
 #[derive(Debug)]
@@ -37,9 +34,6 @@ impl Active {
         first: BlockId,
         taken: &BTreeMap<Arc<str>, TakenRequests>,
     ) -> io::Result<Self> {
-        let path = segment_path(folder, number);
-        let mut unfinished = path.clone().into_os_string();
-        unfinished.push(UNFINISHED);
         let salt = RandomState::new().hash_one(number);
         let mut bytes = SegmentHeader { first, salt }.encode().to_vec();
         let mut group = Group::new();
@@ -50,13 +44,7 @@ impl Active {
         if !group.is_empty() {
             bytes.extend_from_slice(group.finish(salt));
         }
-        let mut file = storage.open(unfinished.as_ref())?;
-        // An earlier attempt may have left something.
-        file.truncate(0)?;
-        file.append(&bytes)?;
-        file.sync()?;
-        storage.rename(unfinished.as_ref(), &path)?;
-        storage.sync_folder(folder)?;
+        let file = storage::create(storage, &segment_path(folder, number), &bytes)?;
         Ok(Self { number, salt, file, length: bytes.len() as u64 })
     }
 }

@@ -13,11 +13,12 @@ use indexmap::IndexMap;
 
 use crate::cli::check::operators;
 use crate::data_dir::DataDir;
-use crate::driver::{DeadLetters, Setup, Status, SystemClock, Typed, cores};
+use crate::driver::{DeadLetters, Ground, Setup, Status, SystemClock, Typed, cores};
 use crate::operator::{World, componentize, inspect};
 use crate::pipeline::Pipeline;
 use crate::rows::ColumnType;
 use crate::source::Mode;
+use crate::storage::Disk;
 use crate::time::BatchTime;
 use crate::units::Period;
 
@@ -55,6 +56,10 @@ pub(in crate::cli) struct Args {
     /// For a state: call it with every known key in every batch
     #[arg(long)]
     touch_all: bool,
+
+    /// Fail when more fuel is used: it is the same in every run and on every machine, so a build can be held to it
+    #[arg(long, value_name = "FUEL")]
+    max_fuel: Option<u64>,
 }
 
 fn column(text: &str) -> Result<(String, ColumnType), String> {
@@ -85,6 +90,15 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
         meter.calls,
         ByteSize::b(meter.peak_memory).display().iec()
     );
+    if let Some(most) = args.max_fuel.filter(|most| meter.fuel > *most) {
+        bail!(
+            "{} used {} fuel, {:.1} % more than the {most} of --max-fuel; make it cheaper, or raise the limit if so much work \
+             is meant",
+            args.file.display(),
+            meter.fuel,
+            (meter.fuel as f64 / most.max(1) as f64 - 1.0) * 100.0
+        );
+    }
     Ok(())
 }
 
@@ -153,6 +167,7 @@ async fn trial_run(pipeline: &str, trial: &DataDir, data: &DataDir) -> Result<(S
     let typed = Typed::new(loaded, &operators).await?;
     let start = BatchTime::after(0, typed.loaded.pipeline.batch.interval.0);
     let setup = Setup {
+        ground: Ground::default(),
         mode: Mode::Once,
         threads: cores(),
         start,
@@ -163,7 +178,7 @@ async fn trial_run(pipeline: &str, trial: &DataDir, data: &DataDir) -> Result<(S
     };
     let (driver, _handle) = setup.open(typed, operators, &folder).await?;
     let status = driver.run().await?;
-    let kept = DeadLetters::at(&folder.dead_letters());
+    let kept = DeadLetters::at(Arc::new(Disk), &folder.dead_letters());
     let batches =
         (0..status.batches).scan(start, |batch, _| Some(std::mem::replace(batch, batch.next(status.interval))));
     let letters = batches.map(|batch| kept.path(batch)).filter(|path| path.exists());

@@ -9,7 +9,7 @@ mod window;
 
 pub(super) use window::totals;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use datafusion::physical_plan::{ExecutionPlan, Partitioning};
 use super::log::Cut;
 use super::typed::{Typed, TypedOperator};
 use crate::plan::segment::{SEGMENT, with_segment};
-use crate::plan::{Gather, KEY_GROUPS, Merge, Order, Persist, Scan, Scatter, Shift, Stage, StageExec, Write};
+use crate::plan::{Fingerprint, Gather, KEY_GROUPS, Merge, Order, Persist, Scan, Scatter, Shift, Stage, Write};
 use crate::state::Store;
 use crate::time::BatchTime;
 
@@ -61,7 +61,8 @@ struct Stream {
 /// Plans a cut.
 pub async fn plan(typed: &Typed, cut: &Cut, partitions: NonZeroUsize, store: &Store) -> Result<Plans> {
     let plans = Plans { sinks: Vec::new(), drains: Vec::new(), kept: Vec::new() };
-    let mut planner = Planner { typed, cut, partitions, store, streams: HashMap::new(), plans };
+    let mut planner =
+        Planner { typed, cut, partitions, store, streams: HashMap::new(), must_run: HashSet::new(), plans };
     for name in typed.sources.keys() {
         let stream = planner.source(name)?;
         planner.finish(name, stream)?;
@@ -83,6 +84,8 @@ struct Planner<'a> {
     partitions: NonZeroUsize,
     store: &'a Store,
     streams: HashMap<String, Stream>,
+    /// Streams that are computed whether anybody reads them or not.
+    must_run: HashSet<String>,
     plans: Plans,
 }
 
@@ -90,10 +93,16 @@ impl Planner<'_> {
     /// Makes a stream known to those that read it.
     fn finish(&mut self, name: &str, mut stream: Stream) -> Result<()> {
         let typed = self.typed;
-        let keeps_state = matches!(typed.operators.get(name), Some(TypedOperator::State { .. }));
+        let fingerprint = Stage::Fingerprint(Fingerprint { stream: name.to_owned() });
+        stream.plan = fingerprint.over(vec![stream.plan])?;
+        let must_run = self.must_run.contains(name)
+            || matches!(typed.operators.get(name), Some(TypedOperator::State { .. }))
+            || typed.is_watched(name)
+            || typed.feeds_query(name)
+            || typed.wanted.contains(name);
         if typed.windows.kept(name).is_some() {
             stream = self.keep(name, stream)?;
-        } else if keeps_state || typed.is_watched(name) || typed.feeds_query(name) {
+        } else if must_run {
             stream = self.drain(name, stream)?;
         } else if typed.loaded.graph.shared().any(|shared| shared == name) {
             stream = persist(name, stream)?;
@@ -152,11 +161,6 @@ impl Planner<'_> {
 }
 
 fn persist(name: &str, Stream { plan, segments }: Stream) -> Result<Stream> {
-    let persisted = plan.downcast_ref::<StageExec>().map(StageExec::stage);
-    if matches!(persisted, Some(Stage::Persist(persist)) if persist.stream == name) {
-        // Twice in one place, it would wait for itself.
-        return Ok(Stream { plan, segments });
-    }
     let plan = Stage::Persist(Persist { stream: name.to_owned() }).over(vec![plan])?;
     Ok(Stream { plan, segments })
 }

@@ -88,7 +88,8 @@ impl Planner<'_> {
         let moved = Stage::Slide(slide).over(vec![merged.plan])?;
         let finish = FinalAggregate { step: Step::Finish, ..last };
         // The totals change, whoever reads the results.
-        self.drain(name, Stream { plan: Stage::FinalAggregate(finish).over(vec![moved])?, segments: KEY_GROUPS })
+        self.must_run.insert(name.to_owned());
+        Ok(Stream { plan: Stage::FinalAggregate(finish).over(vec![moved])?, segments: KEY_GROUPS })
     }
 
     fn with_past(&self, stream: &str, holds: impl Fn(BatchTime) -> bool) -> WithPast {

@@ -99,7 +99,7 @@ impl Tables {
         mode: Mode,
         remember: u64,
         records: &[Record],
-        checkpointed: Option<BatchTime>,
+        oldest: Option<BatchTime>,
     ) -> Result<Self> {
         let mut following = IndexMap::new();
         for (name, spec, table) in tables {
@@ -109,7 +109,7 @@ impl Tables {
             following.insert(name, Following { spec, now, stretch: None, failing: None });
         }
         let mut uses = Uses::of(records);
-        checkpointed.into_iter().for_each(|batch| uses.checkpointed(batch));
+        oldest.into_iter().for_each(|batch| uses.checkpointed(batch));
         let followed = Mutex::new(Followed { tables: following, uses });
         let tables = Self { store, mode, remember, followed };
         tables.tidy_disk(&mut tables.lock())?;

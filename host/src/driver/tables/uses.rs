@@ -157,7 +157,13 @@ mod tests {
                 tables,
             })
         };
-        let committed = Record::Committed { batch: at(1), rows_in: 0, rows_out: vec![] };
+        let committed = Record::Committed {
+            batch: at(1),
+            rows_in: 0,
+            rows_out: vec![],
+            meters: Default::default(),
+            fingerprints: Default::default(),
+        };
         let uses = Uses::of(&[cut(1, "old"), committed, cut(2, "new")]);
         assert_eq!(uses.pending(), HashSet::from([version("new")]));
         assert_eq!(uses.all(), HashSet::from([version("old"), version("new")]));

@@ -6,7 +6,7 @@ mod event;
 mod operator;
 mod windows;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -58,6 +58,8 @@ pub struct Typed {
     pub windows: Windows,
     /// The windows on event time, by operator.
     pub event_windows: HashMap<String, EventWindow>,
+    /// Streams whose rows somebody wants to see, whether a sink reads them or not.
+    pub wanted: HashSet<String>,
 }
 
 impl Typed {
@@ -70,6 +72,7 @@ impl Typed {
             streams: HashMap::new(),
             windows: Windows::default(),
             event_windows: HashMap::new(),
+            wanted: HashSet::new(),
             loaded,
         };
         let reached: Vec<String> = typed.loaded.graph.streams().map(str::to_owned).collect();

@@ -97,11 +97,15 @@ pub enum Missed {
 pub struct CheckpointSpec {
     /// How long after a checkpoint the next is made. Default "10s".
     pub interval: Period,
+    /// For how long past batches can be computed again, by `weir replay` and `weir verify`: so long checkpoints, received
+    /// rows and versions of tables stay on disk. Default: as far back as the checkpoint before the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Period>,
 }
 
 impl Default for CheckpointSpec {
     fn default() -> Self {
-        Self { interval: Period(Duration::from_secs(10)) }
+        Self { interval: Period(Duration::from_secs(10)), keep: None }
     }
 }
 

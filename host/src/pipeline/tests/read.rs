@@ -49,8 +49,10 @@ fn an_unknown_key_gets_the_nearest_known_one() {
     );
     check(
         "[source.a]\ntype = 'file'\npath = 'a'\n[sinks.out]\ntype = 'stdout'\ninputs = ['a']",
-        &["1:2: unknown key `source`; did you mean `sources`? (known: `batch`, `checkpoint`, `name`, `operators`, \
-             `sinks`, `sources`, `tables`)"],
+        &[
+            "1:2: unknown key `source`; did you mean `sources`? (known: `batch`, `checkpoint`, `name`, `operators`, `sinks`, \
+             `sources`, `tables`)",
+        ],
     );
 }
 

@@ -28,6 +28,7 @@ use self::manifest::Parts;
 use self::part::FilePart;
 use self::publish::{move_away, remove_if_there, replace, sync_folder};
 use super::{PartWriter, Sink, SinkError};
+use crate::fault;
 use crate::pipeline::FileFormat;
 use crate::time::BatchTime;
 
@@ -147,6 +148,7 @@ impl Sink for FilesSink {
         }
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
         let staged = self.staging.join(format!("{}-{attempt}", folder_name(batch)));
+        fault::point("a batch is begun");
         fs::create_dir(&staged).with_context(|| format!("making the folder {}", staged.display()))?;
         self.begun().insert(batch, Begun { staged, parts: Parts::default(), is_published: false });
         Ok(())

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use super::encode::Encoder;
 use super::manifest::Parts;
+use crate::fault;
 use crate::pipeline::FileFormat;
 use crate::sink::{PartWriter, SinkError, Staged};
 
@@ -33,6 +34,7 @@ impl FilePart {
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
             None => {
+                fault::point("a part is made");
                 let file = File::create(&self.path)?;
                 self.encoder.insert(Encoder::new(file, self.format, &self.schema)?)
             }
@@ -43,6 +45,7 @@ impl FilePart {
     fn close(self) -> Result<u64> {
         let Some(encoder) = self.encoder else { return Ok(0) };
         let file = encoder.finish()?;
+        fault::point("a part is synced");
         file.sync_all()?;
         Ok(file.metadata()?.len())
     }

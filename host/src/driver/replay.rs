@@ -1,0 +1,342 @@
+//! Past batches, computed again: the same rows must come out, or with another component, others that people look at.
+//!
+//! A batch is computed from its cut, over what the batches before it had left: from the newest checkpoint before it, those
+//! in between are computed first. No sink sees anything. It works on a copy of the pipeline's folder.
+
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use arrow::record_batch::RecordBatch;
+use indexmap::IndexMap;
+
+use super::batch::Ran;
+use super::definition::Definitions;
+use super::log::{BatchLog, Cut, Record, Running};
+use super::setup::{rooms, start_states};
+use super::{DeadLetters, Purpose, Runner, SystemClock, Typed, cores, received};
+use crate::block::BlockStore;
+use crate::checkpoint::{Checkpoints, Location};
+use crate::data_dir::PipelineDir;
+use crate::fingerprint::{Fingerprint, Fingerprints};
+use crate::operator::{Digest, Reference};
+use crate::plan::segment::{detach, segments_of};
+use crate::plan::{KEY_GROUPS, OperatorMeter, Operators, Pool, Rooms};
+use crate::state::Store;
+use crate::storage::Disk;
+use crate::table::TableStore;
+use crate::time::BatchTime;
+
+/// What the log says of a pipeline's batches.
+#[derive(Debug)]
+pub struct Past {
+    /// By batch: its cut, and the definition that it is of.
+    cuts: BTreeMap<BatchTime, (Cut, Digest)>,
+    /// What committed batches came to.
+    committed: BTreeMap<BatchTime, (BTreeMap<String, OperatorMeter>, Fingerprints)>,
+    /// What batches up to this one have left is in every checkpoint.
+    oldest: Option<BatchTime>,
+}
+
+impl Past {
+    /// Reads the log, and which checkpoint is the oldest.
+    pub async fn read(folder: &PipelineDir) -> Result<Self> {
+        let (_, records) = BatchLog::open(&Disk, &folder.log())?;
+        let (checkpoints, _) = Checkpoints::open(Location::folder(&folder.checkpoints())?, Duration::ZERO).await?;
+        Ok(Self { oldest: checkpoints.oldest(), ..Self::of(records) })
+    }
+
+    fn of(records: Vec<Record>) -> Self {
+        let (mut cuts, mut committed) = (BTreeMap::new(), BTreeMap::new());
+        let mut definition = Digest::of(b"");
+        for record in records {
+            match record {
+                Record::Started { definition: started, .. } => definition = started,
+                Record::Cut(cut) => drop(cuts.insert(cut.batch, (cut, definition))),
+                Record::Committed { batch, meters, fingerprints, .. } => {
+                    committed.insert(batch, (meters, fingerprints));
+                }
+                Record::Swapped { .. } | Record::Ended => {}
+            }
+        }
+        Self { cuts, committed, oldest: None }
+    }
+
+    /// The committed batches of which all that they were made of is still there, in order.
+    pub fn replayable(&self) -> impl DoubleEndedIterator<Item = BatchTime> + '_ {
+        self.committed.keys().copied().filter(|batch| Some(*batch) > self.oldest)
+    }
+}
+
+/// Computes past batches again, one after the other.
+pub struct Replay {
+    past: Past,
+    typed: Arc<Typed>,
+    operators: Arc<Operators>,
+    definition: Digest,
+    runner: Runner,
+    /// The batch that what is kept is of.
+    at: Option<BatchTime>,
+}
+
+/// A batch that was computed again.
+#[derive(Debug)]
+pub struct Recomputed {
+    /// The batch.
+    pub batch: BatchTime,
+    /// Each source and operator, in the order of the pipeline file.
+    pub streams: IndexMap<String, Compared>,
+}
+
+/// What a source or operator did, then and now.
+#[derive(Debug, Clone)]
+pub struct Compared {
+    /// The component, where it is one: its name and digest then.
+    pub ran: Option<Running>,
+    /// When the batch was committed; none where nobody read the stream then.
+    pub then: Option<Side>,
+    /// Now.
+    pub now: Side,
+}
+
+impl Compared {
+    /// Whether the rows are others than they were.
+    pub fn differs(&self) -> bool {
+        self.then.as_ref().is_some_and(|then| then.rows != self.now.rows)
+    }
+}
+
+/// One side of a comparison.
+#[derive(Debug, Clone, Default)]
+pub struct Side {
+    /// What it used.
+    pub meter: OperatorMeter,
+    /// Its rows.
+    pub rows: Fingerprint,
+}
+
+/// A batch with one operator's component replaced, beside the batch as it was.
+#[derive(Debug)]
+pub struct Tried {
+    /// The component that ran, and what it did.
+    pub before: (Running, Side),
+    /// The component that was tried, and what it did.
+    pub after: (Running, Side),
+    /// The rows of both, in order.
+    pub rows: (Vec<RecordBatch>, Vec<RecordBatch>),
+}
+
+impl Replay {
+    /// Goes to where `batch` is the next to be computed.
+    pub async fn open(
+        folder: &PipelineDir,
+        operators: Arc<Operators>,
+        threads: NonZeroUsize,
+        batch: BatchTime,
+    ) -> Result<Self> {
+        let (_, records) = BatchLog::open(&Disk, &folder.log())?;
+        let restored = Checkpoints::before(&Location::folder(&folder.checkpoints())?, batch).await?;
+        let blocks = received::cut_blocks(&records, None);
+        let past = Past::of(records);
+        let Some((_, definition)) = past.cuts.get(&batch) else {
+            let mut known = past.committed.keys();
+            let range = match (known.next(), known.next_back()) {
+                (Some(first), Some(last)) => format!("it knows those from {first} to {last}"),
+                _ => "it knows none".to_owned(),
+            };
+            bail!("the batch log knows no batch {batch}; {range}");
+        };
+        let definition = *definition;
+        let loaded = Definitions::at(Arc::new(Disk), &folder.definitions()).load(definition).with_context(|| {
+            format!("batch {batch} was run by another definition of the pipeline, which cannot be read any more")
+        })?;
+        let mut typed = Typed::new(loaded, &operators).await?;
+        typed.wanted = typed.streams.keys().cloned().collect();
+        let pool = Pool::new(threads.get())?;
+        let state = Arc::new(Store::default());
+        for (name, spec) in rooms(&typed)? {
+            state.keyed.open(&name, spec, KEY_GROUPS);
+        }
+        let known: Vec<String> = restored.iter().flat_map(|restored| restored.specs.keys().cloned()).collect();
+        let at = restored.as_ref().map(|restored| restored.batch);
+        if let Some(restored) = restored {
+            pool.install(|| restored.fill(&state));
+        }
+        let tables = Arc::new(TableStore::at(&folder.tables()));
+        let first = past.cuts.iter().find(|(batch, _)| at.is_none_or(|at| **batch > at));
+        if let Some((first, (cut, _))) = first {
+            let contents = |table: &str| {
+                let digest = cut.tables.iter().find(|(name, _)| name == table).map(|(_, digest)| *digest);
+                tables.get(digest.with_context(|| format!("batch {first} did not read table `{table}`"))?)
+            };
+            start_states(&typed, &state, contents, &known, *first, &pool)?;
+        }
+        let batch_spec = &typed.loaded.pipeline.batch;
+        let blocks = BlockStore::open(Arc::new(Disk), &folder.blocks(), batch_spec.block_memory.0, &blocks)?;
+        let runner = Runner {
+            partitions: batch_spec.partitions.unwrap_or_else(cores),
+            rooms: Arc::new(Rooms {
+                operators: operators.clone(),
+                blocks,
+                sinks: IndexMap::new(),
+                state,
+                tables,
+                pool,
+            }),
+            dead_letters: DeadLetters::at(Arc::new(Disk), &folder.dead_letters()),
+            clock: Arc::new(SystemClock),
+        };
+        let mut replay = Self { past, typed: Arc::new(typed), operators, definition, runner, at };
+        while let Some(before) = replay.next().filter(|next| *next < batch) {
+            replay.step().await.with_context(|| {
+                format!(
+                    "batch {batch} is computed from batch {before}, of which something is not there any more: to compute \
+                     batches again for longer, raise `keep` of [checkpoint]"
+                )
+            })?;
+        }
+        Ok(replay)
+    }
+
+    /// The batch that is next; none: the pipeline has changed there, or has no more.
+    pub fn next(&self) -> Option<BatchTime> {
+        let (batch, (_, definition)) = self.past.cuts.iter().find(|(batch, _)| Some(**batch) > self.at)?;
+        (*definition == self.definition && self.past.committed.contains_key(batch)).then_some(*batch)
+    }
+
+    /// Computes the next batch, as it was.
+    pub async fn step(&mut self) -> Result<Recomputed> {
+        let Some(batch) = self.next() else { bail!("there are no more batches") };
+        let cut = &self.past.cuts[&batch].0;
+        let ran = self.compute(cut).await?;
+        let staged = self.runner.staged(cut, &ran)?;
+        self.runner.leave(batch, staged).await?;
+        self.at = Some(batch);
+        let (then_meters, then_rows) = &self.past.committed[&batch];
+        let names = self.typed.sources.keys().chain(self.typed.operators.keys());
+        let streams = names.map(|name| {
+            let then = then_rows
+                .get(name)
+                .map(|rows| Side { meter: then_meters.get(name).cloned().unwrap_or_default(), rows: *rows });
+            let component = cut.operators.iter().find(|running| running.operator == *name).cloned();
+            (name.clone(), Compared { ran: component, then, now: side(&ran, name) })
+        });
+        Ok(Recomputed { batch, streams: streams.collect() })
+    }
+
+    /// Computes the next batch twice, as it was and with another component in an operator's place, and stays where it is.
+    pub async fn with(&self, operator: &str, reference: &Reference) -> Result<Tried> {
+        let Some(batch) = self.next() else { bail!("there are no more batches") };
+        let cut = &self.past.cuts[&batch].0;
+        let (typed, operators) = (self.typed.clone(), self.operators.clone());
+        let (name, reference) = (operator.to_owned(), reference.clone());
+        let to = tokio::task::spawn_blocking(move || typed.fitting(&name, &reference, &operators)).await??;
+        let mut other = cut.clone();
+        let place = other.operators.iter_mut().find(|running| running.operator == operator);
+        let Some(place) = place else { bail!("operator `{operator}` ran no component in batch {batch}") };
+        let from = std::mem::replace(place, to.clone());
+        let (before, after) = (self.compute(cut).await?, self.compute(&other).await?);
+        let rows = (rows(&before, operator)?, rows(&after, operator)?);
+        Ok(Tried { before: (from, side(&before, operator)), after: (to, side(&after, operator)), rows })
+    }
+
+    async fn compute(&self, cut: &Cut) -> Result<Ran> {
+        let computed = self.runner.compute(self.typed.clone(), cut, Purpose::Recompute).await;
+        computed.with_context(|| format!("batch {} cannot be computed again", cut.batch))
+    }
+}
+
+fn side(ran: &Ran, stream: &str) -> Side {
+    let report = &ran.report;
+    Side {
+        meter: report.meters.get(stream).cloned().unwrap_or_default(),
+        rows: report.fingerprints.get(stream).copied().unwrap_or_default(),
+    }
+}
+
+/// The rows of a stream, in the canonical order.
+fn rows(ran: &Ran, stream: &str) -> Result<Vec<RecordBatch>> {
+    let mut pieces = Vec::new();
+    for batch in ran.room.take_persisted(stream).into_iter().flatten() {
+        for (segment, run) in crate::plan::segment::runs(segments_of(&batch)?) {
+            pieces.push((segment, detach(&batch.slice(run.start, run.len()))?.0));
+        }
+    }
+    pieces.sort_by_key(|(segment, _)| *segment);
+    Ok(pieces.into_iter().map(|(_, rows)| rows).collect())
+}
+
+/// Rows that are in one of two streams only, as JSON, in order, and how many are in both.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Rows of the first that the second does not have.
+    pub removed: Vec<String>,
+    /// Rows of the second that the first does not have.
+    pub added: Vec<String>,
+    /// How many both have.
+    pub common: u64,
+}
+
+impl Difference {
+    /// Compares rows, whatever their order; a row that is there twice counts twice.
+    pub fn of(first: &[RecordBatch], second: &[RecordBatch]) -> Self {
+        let (first, second) = (texts(first), texts(second));
+        let mut counts: HashMap<&str, i64> = HashMap::new();
+        first.iter().for_each(|row| *counts.entry(row).or_default() += 1);
+        let mut difference = Self::default();
+        for row in &second {
+            match counts.get_mut(row.as_str()) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    difference.common += 1;
+                }
+                _ => difference.added.push(row.clone()),
+            }
+        }
+        // Of rows that are the same, the last are those that are missing.
+        for row in first.iter().rev() {
+            if let Some(left) = counts.get_mut(row.as_str()).filter(|left| **left > 0) {
+                *left -= 1;
+                difference.removed.push(row.clone());
+            }
+        }
+        difference.removed.reverse();
+        difference
+    }
+
+    /// How many rows differ, as a share of the larger side.
+    pub fn share(&self) -> f64 {
+        let (removed, added) = (self.removed.len() as u64, self.added.len() as u64);
+        let larger = (self.common + removed).max(self.common + added);
+        if larger == 0 { 0.0 } else { removed.max(added) as f64 / larger as f64 }
+    }
+}
+
+fn texts(rows: &[RecordBatch]) -> Vec<String> {
+    let each = rows.iter().flat_map(|rows| (0..rows.num_rows()).map(move |row| crate::plan::row_text(rows, row)));
+    each.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot set up its case should fail there")]
+
+    use arrow::array::{ArrayRef, Int64Array};
+
+    use super::*;
+
+    fn rows(numbers: &[i64]) -> RecordBatch {
+        RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(numbers.to_vec())) as ArrayRef)]).unwrap()
+    }
+
+    #[test]
+    fn rows_are_compared_as_often_as_they_are_there_and_in_any_order() {
+        let found = Difference::of(&[rows(&[1, 2]), rows(&[2, 3])], &[rows(&[3, 2, 5])]);
+        let text = |n: i64| format!("{{\"n\":{n}}}");
+        let expected = Difference { removed: vec![text(1), text(2)], added: vec![text(5)], common: 2 };
+        assert_eq!((&found, found.share()), (&expected, 0.5));
+        assert_eq!(Difference::of(&[], &[]).share(), 0.0);
+    }
+}
