@@ -10,6 +10,7 @@ mod dead_letters;
 mod definition;
 #[cfg(test)]
 mod event_tests;
+mod handle;
 mod initial;
 mod log;
 mod outage;
@@ -35,7 +36,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::checkpointing::Checkpointing;
@@ -43,6 +44,7 @@ use self::checkpointing::Checkpointing;
 pub use batch::{Done, Purpose, Runner};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use dead_letters::DeadLetters;
+pub use handle::{Handle, Request, Swapped, Target};
 pub use log::{BatchLog, Cut, Record, Running};
 pub use planner::{KeptStream, Plans, plan};
 pub use rate::{Measured, PidRateEstimator};
@@ -59,7 +61,6 @@ pub use typed::{BatchWindow, EventWindow, SourceTime, Typed, TypedOperator, Type
 use crate::block::{BlockId, BlockStore};
 use crate::pipeline::OnReject;
 use crate::source::{MAX_RECORD_BYTES, Mode};
-use crate::state::Store;
 use crate::time::BatchTime;
 
 /// Batches that may wait to be run; the stream is not cut further before there are fewer.
@@ -75,40 +76,6 @@ enum Event {
     Checkpointed(BatchTime),
     /// Somebody wants something.
     Asked(Request),
-}
-
-/// What can be asked of a running driver.
-#[derive(Debug)]
-pub enum Request {
-    /// Stop receiving, process what was received, and end.
-    Stop,
-    /// Put another component, found fitting, in an operator's place.
-    Swap {
-        /// The operator and its new component; none: the one before.
-        to: Target,
-        /// Gets what ran and what runs from now on.
-        reply: oneshot::Sender<Result<Swapped, String>>,
-    },
-}
-
-/// Which component an operator is to run.
-#[derive(Debug)]
-pub enum Target {
-    /// This one.
-    Component(Running),
-    /// The one that ran before the last swap of this operator.
-    Back(String),
-}
-
-/// A swap that was done.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Swapped {
-    /// What ran until now.
-    pub from: Running,
-    /// What runs from the next batch on.
-    pub to: Running,
-    /// The first batch that it runs.
-    pub first_batch: BatchTime,
 }
 
 /// What a driver is made of.
@@ -186,40 +153,6 @@ pub struct Driver {
     started_record: Record,
     status: Arc<RwLock<Status>>,
     on_batch: Box<dyn FnMut(&BatchStats) + Send>,
-}
-
-/// A running driver, seen from outside.
-#[derive(Debug, Clone)]
-pub struct Handle {
-    requests: mpsc::Sender<Request>,
-    status: Arc<RwLock<Status>>,
-    store: Arc<Store>,
-}
-
-impl Handle {
-    /// What outlives batches, for reading.
-    pub fn store(&self) -> &Arc<Store> {
-        &self.store
-    }
-
-    /// What the driver is doing.
-    pub fn status(&self) -> Status {
-        self.status.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Stops receiving, processes what was received, and ends.
-    pub async fn stop(&self) {
-        // A driver that is gone has stopped.
-        let _ = self.requests.send(Request::Stop).await;
-    }
-
-    /// Swaps between two batches.
-    pub async fn swap(&self, to: Target) -> Result<Swapped> {
-        let (reply, answer) = oneshot::channel();
-        let gone = || anyhow!("the host is stopping");
-        self.requests.send(Request::Swap { to, reply }).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?.map_err(anyhow::Error::msg)
-    }
 }
 
 impl Driver {
