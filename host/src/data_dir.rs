@@ -6,6 +6,7 @@
 //! pipelines/NAME/       one pipeline: lock, dead-letters/, host.json while it runs
 //! pipelines/NAME/live/  what a live run needs of those before: batches.log, blocks/, tables/, checkpoints/, definitions/
 //! pipelines/NAME/once/  the same of the last run with --once
+//! pipelines/NAME/copy-… what `weir replay` and `weir verify` work on; can be deleted when none of them is at work
 //! ```
 
 use std::fs::{self, File, TryLockError};

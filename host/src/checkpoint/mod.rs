@@ -143,6 +143,15 @@ impl Checkpoints {
         }
     }
 
+    /// The batch after which the oldest that lies there was made.
+    pub async fn oldest_in(location: &Location) -> Result<Option<BatchTime>> {
+        let names = location.names().await?;
+        match names.iter().filter(|name| name.ends_with(MANIFEST)).min() {
+            Some(name) => Ok(Some(manifest_of(location, name).await.with_context(|| format!("reading {name}"))?.batch)),
+            None => Ok(None),
+        }
+    }
+
     /// The newest checkpoint of those that were made before a batch.
     pub async fn before(location: &Location, batch: BatchTime) -> Result<Option<Restored>> {
         let (names, limit) = (location.names().await?, manifest_name(batch));

@@ -351,6 +351,7 @@ fn given_a_time_to_keep_them_then_the_batches_of_that_time_can_be_computed_again
         // The last is of batch 37: from that of 25, the batches from 27 on can be computed again.
         let oldest = Some(BatchTime::from_millis(25));
         assert_eq!((checkpoints.oldest(), again.oldest()), (oldest, oldest));
+        assert_eq!(Checkpoints::oldest_in(&objects.location()).await.unwrap(), oldest);
         let location = &objects.location();
         let before = |batch| async move {
             let restored = Checkpoints::before(location, BatchTime::from_millis(batch)).await.unwrap();

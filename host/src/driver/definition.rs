@@ -72,6 +72,14 @@ fn file_name(digest: Digest) -> String {
     format!("{}.json", digest.hex())
 }
 
+/// The digest of the definition that was run at last.
+pub(super) fn last(log: &[Record]) -> Option<Digest> {
+    log.iter().rev().find_map(|record| match record {
+        Record::Started { definition, .. } => Some(*definition),
+        _ => None,
+    })
+}
+
 /// The digest of a definition.
 pub(super) fn digest(pipeline: &Pipeline) -> Result<Digest> {
     Ok(written(pipeline)?.0)

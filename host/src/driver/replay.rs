@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
+use std::ops::Bound;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use arrow::record_batch::RecordBatch;
@@ -44,8 +44,8 @@ impl Past {
     /// Reads the log, and which checkpoint is the oldest.
     pub async fn read(folder: &PipelineDir) -> Result<Self> {
         let (_, records) = BatchLog::open(&Disk, &folder.log())?;
-        let (checkpoints, _) = Checkpoints::open(Location::folder(&folder.checkpoints())?, Duration::ZERO).await?;
-        Ok(Self { oldest: checkpoints.oldest(), ..Self::of(records) })
+        let oldest = Checkpoints::oldest_in(&Location::folder(&folder.checkpoints())?).await?;
+        Ok(Self { oldest, ..Self::of(records) })
     }
 
     fn of(records: Vec<Record>) -> Self {
@@ -202,7 +202,8 @@ impl Replay {
 
     /// The batch that is next; none: the pipeline has changed there, or has no more.
     pub fn next(&self) -> Option<BatchTime> {
-        let (batch, (_, definition)) = self.past.cuts.iter().find(|(batch, _)| Some(**batch) > self.at)?;
+        let after = (self.at.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let (batch, (_, definition)) = self.past.cuts.range(after).next()?;
         (*definition == self.definition && self.past.committed.contains_key(batch)).then_some(*batch)
     }
 

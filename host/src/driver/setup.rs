@@ -106,11 +106,13 @@ impl Setup {
     /// again as they were, up to a checkpoint that the pipeline of now can go on from.
     async fn settle(&self, now: &Loaded, operators: &Arc<Operators>, folder: &PipelineDir) -> Result<()> {
         let (_, records) = BatchLog::open(&*self.ground.storage, &folder.log())?;
+        let now = definition::digest(&now.pipeline)?;
+        let Some(before) = definition::last(&records).filter(|before| *before != now) else { return Ok(()) };
         let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO).await?;
         let recovery = Recovery::of(&records, restored.as_ref());
-        let before = recovery.definition.filter(|_| !recovery.recompute.is_empty());
-        let now = definition::digest(&now.pipeline)?;
-        let Some(before) = before.filter(|before| *before != now) else { return Ok(()) };
+        if recovery.recompute.is_empty() {
+            return Ok(());
+        }
         let failed = || {
             format!(
                 "the pipeline has changed since its host was killed, and {} batches are to be computed again as it was, \
