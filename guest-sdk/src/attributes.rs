@@ -176,5 +176,12 @@ pub use weir_guest_macros::batch;
 pub use weir_guest_macros::aggregate;
 
 /// Makes an implementation of [`State`](trait@crate::State) the crate's operator; see there for an example.
+///
+/// `#[state(migrates = [1, 2])]` says which earlier versions' states the operator can take up. Each of them needs a
+/// [`Migrate`](trait@crate::Migrate): see there for an example.
 #[doc(inline)]
 pub use weir_guest_macros::state;
+
+/// Makes an implementation of [`Sink`](trait@crate::Sink) the crate's operator; see there for an example.
+#[doc(inline)]
+pub use weir_guest_macros::sink;

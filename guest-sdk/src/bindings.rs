@@ -53,4 +53,45 @@ pub mod state {
     pub use exports::weir::operator::state::{Cause, Fate, Guest, Shape, Touched, Updated};
 }
 
+/// What the world `migrating-state-operator` has beyond `state-operator`: a plugin that exports both is of that world.
+pub mod migrate {
+    wit_bindgen::generate!({
+        inline: "
+            package weir:guest;
+
+            world migrate {
+                export weir:operator/migrate@0.1.0;
+            }
+        ",
+        path: "../wit",
+        world: "weir:guest/migrate",
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        export_macro_name: "export_migrate_world",
+        default_bindings_module: "weir_guest::bindings::migrate",
+        with: {
+            "weir:operator/rows@0.1.0": crate::bindings::rows,
+        },
+    });
+    pub use exports::weir::operator::migrate::Guest;
+}
+
+/// World `sink-operator`.
+pub mod sink {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "sink-operator",
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        export_macro_name: "export_sink_world",
+        default_bindings_module: "weir_guest::bindings::sink",
+        with: {
+            "weir:operator/rows@0.1.0": crate::bindings::rows,
+            "weir:operator/log@0.1.0": crate::bindings::log,
+        },
+    });
+    pub use exports::weir::operator::sink::{DeliveryFailure, Guest, Part, Shape};
+}
+
+pub use sink::weir::operator::http;
 pub use transform::weir::operator::{log, rows};

@@ -1,4 +1,4 @@
-//! The rows of one group of a call: a key's, or a part of them.
+//! The rows of one group of a call: a key's, or a part of them; all rows of a sink's call.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,8 +8,8 @@ use crate::chunk::Chunk;
 use crate::record::{self, Record};
 use crate::reject::Reject;
 
-/// The rows of a group in order, for [`Aggregate::create_group`](crate::Aggregate::create_group) and
-/// [`State::update`](crate::State::update).
+/// The rows of a group in order, for [`Aggregate::create_group`](crate::Aggregate::create_group),
+/// [`State::update`](crate::State::update) and [`Sink::write`](crate::Sink::write).
 ///
 /// As an iterator it yields the rows; one with a null in a field that is no `Option` is rejected and left out.
 pub struct Group<'a, R: Record<'a>> {

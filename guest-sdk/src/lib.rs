@@ -36,10 +36,13 @@
 //! | work on whole columns | `fn(rows, out)` | [`#[batch]`](macro@batch) |
 //! | fold the rows of a key | `impl Aggregate for …` | [`#[aggregate]`](macro@aggregate) |
 //! | remember something of each key | `impl State for …` | [`#[state]`](macro@state) |
+//! | take up what an earlier version remembers | `impl Migrate<1> for …` | [`#[state(migrates = [1])]`](macro@state) |
+//! | deliver rows to the outside | `impl Sink for …` | [`#[sink]`](macro@sink) |
 //!
 //! [`testing`] runs operators as the host does, with their config, nulls and rejects. [`log`] is the only thing an
 //! operator can call and [`batch_time`] the only time it knows: there are no files, no network, no clock and no
-//! randomness, so that a batch can be computed again with the same result.
+//! randomness, so that a batch can be computed again with the same result. Only a sink has [`http`], to the origins that
+//! its pipeline grants.
 //!
 //! # What goes wrong
 //!
@@ -50,6 +53,9 @@
 //! | a null of the key, in a field that is no `Option` | the key | its rows are rejected |
 //! | a panic | the smallest set of rows that panics | rejected, with the panic's message |
 //! | `Err` of a [`#[batch]`](macro@batch) function | the call | the job stops |
+//! | `Err` or a panic in a [`Migrate`], a null in a field of the old state that is no `Option` | all states | none is migrated |
+//! | `Failure::Retry` of a sink | the call | it is made again, later, as long as it takes |
+//! | `Failure::Fatal` or a panic of a sink | the call | the job stops |
 //!
 //! # What it costs
 //!
@@ -70,6 +76,8 @@ pub mod column;
 mod config;
 mod emitter;
 mod group;
+pub mod http;
+pub mod json;
 pub mod log;
 mod panic;
 mod plugin;
@@ -77,6 +85,7 @@ mod record;
 mod reject;
 mod rows;
 mod schema;
+pub mod sink;
 pub mod state;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -96,7 +105,8 @@ pub use plugin::NOT_CONFIGURED;
 pub use record::{Null, Record};
 pub use rows::Rows;
 pub use schema::FieldSpec;
-pub use state::State;
+pub use sink::Sink;
+pub use state::{Migrate, State};
 pub use time::{Timestamp, batch_time, set_batch_time};
 pub use value::Value;
 

@@ -96,6 +96,11 @@ impl Finished {
     }
 }
 
+/// The columns of a record whose lifetime does not matter.
+pub(crate) fn fields<'a, R: Record<'a>>() -> &'static [FieldSpec] {
+    R::FIELDS
+}
+
 /// Reads all of a chunk's columns as a record's.
 pub(crate) fn columns<'a, R: Record<'a>>(chunk: &'a Chunk) -> Result<R::Columns, String> {
     R::columns(&mut Reader::new(chunk))

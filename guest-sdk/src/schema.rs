@@ -42,6 +42,12 @@ pub(crate) fn resolve_key(fields: &[FieldSpec], key: &[Field]) -> Result<Vec<u32
     fields.iter().map(|field| resolve_one(field, "key", key)).collect()
 }
 
+/// Finds each field's column in the states of a version.
+pub(crate) fn resolve_state(fields: &[FieldSpec], version: u32, state: &[Field]) -> Result<Vec<u32>, String> {
+    let place = format!("state of version {version}");
+    fields.iter().map(|field| resolve_one(field, &place, state)).collect()
+}
+
 /// Finds a field's column in `place`, the columns of which are `columns`.
 fn resolve_one(wanted: &FieldSpec, place: &str, columns: &[Field]) -> Result<u32, String> {
     let (name, wanted) = (wanted.name, type_name(wanted.data_type));

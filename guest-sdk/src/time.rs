@@ -63,8 +63,8 @@ thread_local! {
 /// The end of the interval of the batch that is being worked on: the only "now" that an operator has, and the same
 /// whenever the batch is computed again.
 ///
-/// Known to transforms and to operators with state while they take rows; the Unix epoch in `configure`, in aggregates
-/// and outside a host. A test sets it with [`set_batch_time`], [`testing::Transform::at`](crate::testing::Transform::at)
+/// Known to transforms and to operators with state while they take rows; the Unix epoch in `configure`, in aggregates,
+/// in migrations and outside a host. A test sets it with [`set_batch_time`], [`testing::Transform::at`](crate::testing::Transform::at)
 /// or [`testing::State::batch`](crate::testing::State::batch).
 ///
 /// ```

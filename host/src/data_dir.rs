@@ -3,9 +3,9 @@
 //! ```text
 //! registry/             components, by digest and by name
 //! cache/                compiled code; can be deleted at any time
-//! pipelines/NAME/       one pipeline: lock, dead-letters/, host.json while it runs
+//! pipelines/NAME/       one pipeline: lock, dead-letters/ of live runs, host.json while it runs
 //! pipelines/NAME/live/  what a live run needs of those before: batches.log, blocks/, tables/, checkpoints/, definitions/
-//! pipelines/NAME/once/  the same of the last run with --once
+//! pipelines/NAME/once/  the same of the last run with --once, and its dead-letters/
 //! pipelines/NAME/copy-… what `weir replay` and `weir verify` work on; can be deleted when none of them is at work
 //! ```
 
@@ -22,6 +22,9 @@ use tempfile::TempDir;
 use crate::fault;
 use crate::operator::Registry;
 use crate::storage::{Disk, Storage};
+
+/// What a run over all input needs is in this folder of its pipeline's.
+const ONCE: &str = "once";
 
 /// The data folder.
 #[derive(Debug, Clone)]
@@ -89,7 +92,7 @@ impl DataDir {
     /// A copy of what the runs of a pipeline have left, for this process alone: a host may be at work.
     pub fn copy(&self, pipeline: &str, once: bool) -> Result<PipelineCopy> {
         let path = self.root.join("pipelines").join(pipeline);
-        let run = path.join(if once { "once" } else { "live" });
+        let run = path.join(if once { ONCE } else { "live" });
         if !run.join("batches.log").exists() {
             let how = if once { "--once " } else { "" };
             bail!("pipeline `{pipeline}` was never run {how}with the data folder {}", self.root.display());
@@ -120,6 +123,11 @@ impl DataDir {
         Ok(names)
     }
 
+    /// The dead letters of a pipeline's live runs, or of its last run over all input.
+    pub fn dead_letters(&self, pipeline: &str, once: bool) -> PathBuf {
+        dead_letters(&self.root.join("pipelines").join(pipeline), once)
+    }
+
     /// The hosts that say they run here, in order of their pipelines' names.
     pub fn hosts(&self) -> Result<Vec<HostFile>> {
         let folder = self.root.join("pipelines");
@@ -138,6 +146,11 @@ impl DataDir {
         hosts.sort_by(|a: &HostFile, b| a.pipeline.cmp(&b.pipeline));
         Ok(hosts)
     }
+}
+
+fn dead_letters(pipeline: &Path, once: bool) -> PathBuf {
+    let of = if once { pipeline.join(ONCE) } else { pipeline.to_owned() };
+    of.join("dead-letters")
 }
 
 /// Copies a file or a folder. What goes away meanwhile is left out; what is never changed is linked, not copied.
@@ -203,7 +216,7 @@ pub struct PipelineDir {
 impl PipelineDir {
     /// The folder for a run over all input, which knows nothing of runs before.
     pub fn once(mut self) -> Result<Self> {
-        self.run = self.path.join("once");
+        self.run = self.path.join(ONCE);
         self.forget()?;
         Ok(self)
     }
@@ -253,9 +266,9 @@ impl PipelineDir {
         self.run.join("blocks")
     }
 
-    /// The dead letters.
+    /// The dead letters. Those of a run over all input are forgotten with it.
     pub fn dead_letters(&self) -> PathBuf {
-        self.path.join("dead-letters")
+        dead_letters(&self.path, self.run == self.path.join(ONCE))
     }
 
     /// The contents that tables had.

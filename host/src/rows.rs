@@ -1,6 +1,7 @@
 //! The types that a row may have between two operators: a closed set of six, each with one Arrow type.
 
 mod adopted;
+mod from_json;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+pub use from_json::{Misfit, from_json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

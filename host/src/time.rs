@@ -49,6 +49,11 @@ impl FromStr for BatchTime {
     }
 }
 
+/// How long something took, as logs have it: in milliseconds.
+pub(crate) fn millis(took: Duration) -> f64 {
+    took.as_secs_f64() * 1000.0
+}
+
 fn interval_millis(interval: Duration) -> u64 {
     u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1)
 }

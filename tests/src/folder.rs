@@ -83,9 +83,17 @@ impl Folder {
         Batches::of(&self.tree(sink))
     }
 
+    /// The files of a pipeline's dead letters: those of its live runs, and of its last run over all input.
+    pub fn letter_files(&self, pipeline: &str) -> Tree {
+        let folder = self.data().join("pipelines").join(pipeline);
+        let [mut live, once] = ["dead-letters", "once/dead-letters"].map(|letters| Tree::read(&folder.join(letters)));
+        live.0.extend(once.0);
+        live
+    }
+
     /// The dead letters of a pipeline, by batch.
     pub fn dead_letters(&self, pipeline: &str) -> Batches {
-        Batches::of_letters(&Tree::read(&self.data().join("pipelines").join(pipeline).join("dead-letters")))
+        Batches::of_letters(&self.letter_files(pipeline))
     }
 
     /// The command `weir`, to be run here.

@@ -11,20 +11,25 @@ use crate::folder::weir;
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Packages of this workspace that are components.
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 19] = [
     "count",
+    "dated",
     "evil",
     "evil-aggregate",
+    "evil-sink",
     "evil-state",
     "float-sum",
     "grep",
     "hashtags",
     "mood",
+    "patient",
     "picky",
     "stamp-a",
     "stamp-b",
     "sum",
     "tally",
+    "tally-2",
+    "webhook",
     "words",
 ];
 

@@ -5,6 +5,7 @@
 //! - [`output`]: what a sink wrote, and dead letters.
 //! - [`guests`]: components, built once.
 //! - [`postgres`], [`receiver`]: servers for sinks to write to.
+//! - [`http`]: rows posted to a host.
 //! - [`dice`]: random numbers that follow from a seed.
 //! - [`oracle`]: the second, naive implementation that results are held to.
 //!
@@ -18,6 +19,7 @@
 pub mod dice;
 pub mod folder;
 pub mod guests;
+pub mod http;
 pub mod live;
 pub mod oracle;
 pub mod output;

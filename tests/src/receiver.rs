@@ -35,8 +35,13 @@ pub struct Receiver {
 
 impl Receiver {
     /// Answers each request with status line and headers, as in `"503 Busy\r\nRetry-After: 1"`, and with a body.
-    pub fn answering(mut answer: impl FnMut(&Request) -> (String, String) + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    pub fn answering(answer: impl FnMut(&Request) -> (String, String) + Send + 'static) -> Self {
+        Self::at("127.0.0.1:0", answer)
+    }
+
+    /// The same at an address.
+    pub fn at(address: &str, mut answer: impl FnMut(&Request) -> (String, String) + Send + 'static) -> Self {
+        let listener = TcpListener::bind(address).expect("the address is free");
         let address = listener.local_addr().expect("it is bound").to_string();
         let (sender, requests) = channel();
         thread::spawn(move || {

@@ -315,6 +315,22 @@ fn given_a_new_plugin_project_when_followed_to_its_end_then_the_operator_runs_in
 }
 
 #[test]
+fn given_a_new_sink_project_when_followed_to_its_end_then_it_tells_what_it_would_send() {
+    let folder = Folder::empty();
+    folder.weir(&["plugin", "new", "alarms", "--world", "sink"]).ok();
+    let project = folder.path("alarms");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.arg("test");
+    let tested = in_project(cargo, &project);
+    assert!(tested.stdout.contains("test result: ok. 1 passed"), "{}", tested.stdout);
+    let built = in_project(folder.command(&["plugin", "build"]), &project);
+    let (file, rest) = built.stdout.split_once(" (").expect("the file, and what it is");
+    assert!(rest.starts_with("sink"), "{}", built.stdout);
+    let tried = folder.weir(&["plugin", "test", file, "--input", "alarms/rows.jsonl"]).ok();
+    assert_eq!(tried.stdout, "POST http://localhost:8080/alarms\nroof: 70.5\ncellar: 12\n\n");
+}
+
+#[test]
 fn given_a_project_that_does_not_compile_when_built_then_the_compiler_speaks_and_the_command_fails() {
     let folder = Folder::empty();
     folder.weir(&["plugin", "new", "broken"]).ok();

@@ -6,7 +6,8 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::thread;
 
-use serde_json::{Value, json};
+use serde_json::json;
+use weir_tests::http::{free_address, post, send};
 use weir_tests::{Folder, Live};
 
 fn pipeline(address: &str, interval: &str) -> String {
@@ -41,7 +42,7 @@ struct Host {
 
 impl Host {
     fn start(folder: &Folder, interval: &str) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("there is a free port");
+        let free = free_address();
         Self { live: folder.start(&pipeline(&free.to_string(), interval)).started(), url: format!("http://{free}") }
     }
 
@@ -54,25 +55,6 @@ impl Host {
         self.live.finish().ok();
         self.live
     }
-}
-
-/// Sends a body: the answer's status and text.
-fn send(method: &str, url: &str, key: Option<&str>, body: impl Into<Vec<u8>>) -> (u16, String) {
-    let mut request = ureq::http::Request::builder().method(method).uri(url);
-    if let Some(key) = key {
-        request = request.header("Idempotency-Key", key);
-    }
-    let config = ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true).build();
-    let request = request.body(body.into()).expect("a request");
-    let mut answer = ureq::Agent::new_with_config(config).run(request).expect("the host answers");
-    let text = answer.body_mut().read_to_string().expect("an answer is text");
-    (answer.status().as_u16(), text)
-}
-
-fn post(url: &str, key: Option<&str>, body: impl Into<Vec<u8>>) -> Value {
-    let (status, text) = send("POST", url, key, body);
-    assert_eq!(status, 200, "{text}");
-    serde_json::from_str(&text).expect("JSON")
 }
 
 /// Visits `from .. to`, a line each.

@@ -28,7 +28,7 @@ fn run(pipeline: &Pipeline, cut: Cut) -> Result<Made, TestCaseError> {
     let (start, threads) = (pipeline.start_argument(), cut.threads.to_string());
     let finished = folder.weir(&["run", "--once", "--start", &start, "--threads", &threads, "p.toml"]);
     prop_assert!(finished.status.success(), "with {cut:?} the host says:\n{}", finished.stderr);
-    let letters = folder.tree("data/pipelines/p/dead-letters");
+    let letters = folder.letter_files("p");
     Ok(Made { output: folder.tree("out"), folder, letters })
 }
 

@@ -121,9 +121,74 @@ fn given_poison_rows_when_the_policy_is_dead_letter_then_each_is_kept_with_all_t
                 assert_eq!(reason, format!("`{line}` asked for it"));
             }
         }
-        files.push(folder.read("data/pipelines/p/dead-letters/1000.jsonl"));
+        files.push(folder.read("data/pipelines/p/once/dead-letters/1000.jsonl"));
     }
     assert!(files.iter().all(|file| *file == files[0]), "how rows were cut shows in the dead letters");
+}
+
+#[test]
+fn given_a_budget_when_a_batch_rejects_as_much_then_it_commits_and_when_it_rejects_more_then_nothing_of_it_is_visible()
+{
+    let with = |policy: &str, budget: &str| {
+        format!("transform = \"picky@0.1.0\"\non_reject = \"{policy}\"\nmax_rejects = {budget}")
+    };
+    each([((8192, 1), "skip"), ((7, 3), "skip"), ((64, 3), "dead-letter")], |(cut, policy)| {
+        for enough in ["8", "\"8%\""] {
+            let folder = folder_with(&lines());
+            folder.run_once(&pipeline(cut, &with(policy, enough))).ok();
+            assert_eq!(folder.batches("out").rows().count(), 92, "{enough}");
+        }
+        for (little, shown) in [("7", "7"), ("\"7.9999%\"", "7.9999%")] {
+            let folder = folder_with(&lines());
+            let digest = digest(&folder, "picky@");
+            let short = &digest[.."sha256:".len() + 12];
+            folder.run_once(&pipeline(cut, &with(policy, little))).refused(&[
+                &format!(
+                    "operator `suspect` (picky@0.1.0, {short}) rejected 8 of 100 rows of batch 1970-01-01T00:00:01.000Z, more \
+                     than its `max_rejects` of {shown}; the first: trapped: "
+                ),
+                "poisoned by `poison 0`",
+                "\n  the row: {\"line\":\"poison 0\"}\n",
+                "mend the input or the operator, or raise `max_rejects` of [operators.suspect]",
+            ]);
+            assert!(folder.tree("out").is_empty());
+            assert_eq!(folder.dead_letters("p").rows().count(), 0);
+        }
+    });
+}
+
+#[test]
+fn given_a_source_with_a_budget_when_more_records_cannot_be_read_then_the_batch_fails_and_shows_the_first() {
+    let pipeline = |budget: &str| {
+        format!(
+            r#"
+            batch = {{ partitions = 3, block_size = "30 B" }}
+            [sources.numbers]
+            type = "file"
+            path = "numbers.jsonl"
+            format = "json"
+            schema = {{ n = "int64" }}
+            on_reject = "skip"
+            max_rejects = {budget}
+            [sinks.out]
+            type = "files"
+            path = "out"
+            inputs = ["numbers"]
+            "#
+        )
+    };
+    let folder = Folder::new();
+    let record = |n: usize| if n % 25 == 7 { format!("no number {n}\n") } else { format!("{{\"n\":{n}}}\n") };
+    folder.write("numbers.jsonl", (0..100).map(record).collect::<String>());
+    folder.run_once(&pipeline("3")).refused(&[
+        "source `numbers` rejected 4 of 100 records of batch 1970-01-01T00:00:01.000Z, more than its `max_rejects` of 3; the \
+         first: ",
+        "\n  the row: no number 7\n",
+        "mend the input, or raise `max_rejects` of [sources.numbers]",
+    ]);
+    assert!(folder.tree("out").is_empty());
+    folder.run_once(&pipeline("\"4%\"")).ok();
+    assert_eq!(folder.batches("out").rows().count(), 96);
 }
 
 #[test]
@@ -184,10 +249,10 @@ fn aggregated(cut: (usize, usize), operator: &str) -> (Vec<Row>, Vec<Row>, Strin
     folder.write("visits.jsonl", text);
     folder.run_once(&visits_pipeline(cut, operator)).ok();
     let letters = folder.dead_letters("p").rows().cloned().collect();
-    let file = if folder.tree("data/pipelines/p/dead-letters").is_empty() {
+    let file = if folder.tree("data/pipelines/p/once/dead-letters").is_empty() {
         String::new()
     } else {
-        folder.read("data/pipelines/p/dead-letters/1000.jsonl")
+        folder.read("data/pipelines/p/once/dead-letters/1000.jsonl")
     };
     (folder.batches("out").rows().cloned().collect(), letters, file)
 }

@@ -153,7 +153,7 @@ fn given_malformed_records_when_the_policy_is_dead_letter_then_each_is_kept_as_i
                 let said = letter["reason"].as_str().expect("text");
                 assert!(said.contains(reason), "{record}: {said}");
             }
-            files.push(folder.read("data/pipelines/p/dead-letters/1000.jsonl"));
+            files.push(folder.read("data/pipelines/p/once/dead-letters/1000.jsonl"));
         }
         assert!(
             files.iter().all(|file| *file == files[0]),

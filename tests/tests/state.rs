@@ -280,7 +280,7 @@ fn counted((partitions, chunk_rows): (usize, usize), policy: &str) -> (Folder, S
             "#
         ))
         .ok();
-    let bytes = format!("{:?}{:?}", folder.tree("out"), folder.tree("data/pipelines/p/dead-letters"));
+    let bytes = format!("{:?}{:?}", folder.tree("out"), folder.tree("data/pipelines/p/once/dead-letters"));
     (folder, bytes)
 }
 

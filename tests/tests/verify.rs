@@ -148,6 +148,49 @@ fn given_a_batch_when_it_is_replayed_with_another_component_then_the_rows_that_d
     assert_eq!(folder.tree("out"), before);
 }
 
+/// The host breaks its promise only where it is built to: this runs with the command that has fault points.
+#[test]
+#[ignore = "needs WEIR_BIN to be weir-fault-points: `tests/all` runs it"]
+fn given_a_host_that_tells_operators_the_clock_when_its_batches_are_verified_then_they_differ() {
+    let pipeline = r#"
+        name = "p"
+        [sources.rows]
+        type = "generator"
+        rate = "3/s"
+        count = 6
+        columns.n = { kind = "sequence" }
+        [operators.dated]
+        transform = "dated@0.1.0"
+        inputs = ["rows"]
+        [sinks.out]
+        type = "files"
+        path = "out"
+        inputs = ["dated"]
+    "#;
+    for leaks in ["0", "1"] {
+        let folder = Folder::new();
+        folder.write("p.toml", pipeline);
+        let weir = |args: &[&str]| {
+            let mut command = folder.command(args);
+            command.env("WEIR_LEAK_CLOCK", leaks);
+            Finished::wait(command, &args.join(" "))
+        };
+        weir(&["run", "--once", "p.toml"]).ok();
+
+        let verified = weir(&["verify", "--once"]);
+
+        if leaks == "0" {
+            assert_eq!(differing(&verified.ok()), "batches 2 differing 0");
+        } else {
+            let verified = verified.refused(&["2 of 2 batches give other rows than they did"]);
+            let told = ["batch 1970-01-01T00:00:01.000Z", "batch 1970-01-01T00:00:02.000Z"];
+            let told = told.map(|batch| format!("{batch}: other rows than then: dated"));
+            let lines: Vec<&str> = verified.stdout.lines().collect();
+            assert_eq!(lines, [&told[0], &told[1], "batches 2 differing 2"]);
+        }
+    }
+}
+
 #[test]
 fn given_a_host_at_work_when_its_past_is_verified_then_it_is_not_disturbed() {
     let folder = Folder::new();

@@ -9,6 +9,7 @@ mod function;
 mod implementation;
 mod keep;
 mod record;
+mod sink;
 mod state;
 
 use proc_macro::TokenStream;
@@ -49,8 +50,13 @@ pub fn aggregate(arguments: TokenStream, implementation: TokenStream) -> TokenSt
 
 #[proc_macro_attribute]
 pub fn state(arguments: TokenStream, implementation: TokenStream) -> TokenStream {
+    done(state::operator(&parse_macro_input!(arguments), &parse_macro_input!(implementation)))
+}
+
+#[proc_macro_attribute]
+pub fn sink(arguments: TokenStream, implementation: TokenStream) -> TokenStream {
     let _nothing = parse_macro_input!(arguments as syn::parse::Nothing);
-    done(state::operator(&parse_macro_input!(implementation)))
+    done(sink::operator(&parse_macro_input!(implementation)))
 }
 
 fn done(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {

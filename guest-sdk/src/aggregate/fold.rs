@@ -10,9 +10,9 @@ use crate::chunk::Chunk;
 use crate::config;
 use crate::emitter::in_order;
 use crate::group::ranges;
-use crate::record::Record;
+use crate::record::{Record, fields};
 use crate::rows::Rows;
-use crate::schema::{FieldSpec, announce, resolve};
+use crate::schema::{announce, resolve};
 
 /// Makes an aggregate for a config, as JSON, and an input; says what it reads, folds into and answers with.
 ///
@@ -27,10 +27,6 @@ pub fn configure<A: Aggregate + DeserializeOwned>(config: &str, input: &[Field])
         retracts: A::RETRACTS,
     };
     Ok((aggregate, shape))
-}
-
-fn fields<'a, R: Record<'a>>() -> &'static [FieldSpec] {
-    R::FIELDS
 }
 
 /// Rows to an accumulator for each group.

@@ -2,10 +2,11 @@
 
 /// Makes a [`State`](crate::State) the crate's component, with the crate's name and version.
 ///
-/// [`#[state]`](macro@crate::state) does this; a crate exports one operator. Outside wasm32 nothing is emitted.
+/// [`#[state]`](macro@crate::state) does this; a crate exports one operator. With `, migrate` behind the type, which
+/// [`Migrates`](crate::state::Migrates) then, that interface is exported, too. Outside wasm32 nothing is emitted.
 #[macro_export]
 macro_rules! export_state {
-    ($state:ty) => {
+    ($state:ty $(, $migrate:ident)?) => {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             use $crate::bindings::{rows, state};
@@ -46,6 +47,28 @@ macro_rules! export_state {
             $crate::bindings::state::export_state_world!(
                 Component with_types_in $crate::bindings::state
             );
+            $(
+                impl $crate::bindings::$migrate::Guest for Component {
+                    fn migrate(
+                        from: u32,
+                        schema: ::std::vec::Vec<rows::Field>,
+                        states: rows::Batch,
+                    ) -> Failable<rows::Batch> {
+                        // SAFETY: the host keeps the rules of its own interface.
+                        let states = unsafe { $crate::Chunk::new_unchecked(states) };
+                        OPERATOR.with_borrow(|operator| match operator {
+                            ::std::option::Option::Some(operator) => {
+                                $crate::state::$migrate::migrate(operator, from, &schema, &states)
+                            }
+                            ::std::option::Option::None => ::std::result::Result::Err($crate::NOT_CONFIGURED.into()),
+                        })
+                    }
+                }
+
+                $crate::bindings::$migrate::export_migrate_world!(
+                    Component with_types_in $crate::bindings::$migrate
+                );
+            )?
             $crate::name_plugin!();
         };
     };

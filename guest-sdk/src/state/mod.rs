@@ -10,6 +10,7 @@
 //! Nothing is remembered in the operator itself: the host makes a new one for every task.
 
 mod export;
+pub mod migrate;
 mod next;
 mod touched;
 mod turn;
@@ -18,6 +19,7 @@ pub mod update;
 pub use crate::bindings::state::{Cause, Shape, Updated};
 pub use crate::group::Group;
 pub use crate::reject::Reject;
+pub use migrate::{Migrate, Migrates, Migration};
 pub use next::Next;
 pub use touched::Touched;
 pub use turn::Turn;
@@ -108,7 +110,8 @@ pub trait State: Sized {
     /// the rows, and are copied.
     type Output<'a>: Record<'a>;
 
-    /// Raise it whenever the meaning or the columns of `State` change: the host takes up the states of this version only.
+    /// Raise it whenever the meaning or the columns of `State` change: the host takes up the states of this version, and
+    /// those of an earlier one only if there is a [`Migrate`] for it.
     const VERSION: u32 = 1;
 
     /// What becomes of a key that has rows in this batch, or is due: see [`Turn::cause`].

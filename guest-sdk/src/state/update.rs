@@ -8,15 +8,15 @@ use crate::bindings::rows::Field;
 use crate::config;
 use crate::emitter::in_order;
 use crate::group::{Group, ranges};
-use crate::record::{Reader, Record};
+use crate::record::{Reader, Record, fields};
 use crate::reject::Reject;
 use crate::rows::Rows;
-use crate::schema::{FieldSpec, announce, resolve, resolve_key};
+use crate::schema::{announce, resolve, resolve_key};
 
 /// An operator with state, ready for calls.
 #[derive(Debug)]
 pub struct Operator<S> {
-    state: S,
+    pub(super) state: S,
     /// Which of the key's columns it reads, in the order of its fields: all of them cross.
     key: Vec<u32>,
 }
@@ -38,10 +38,6 @@ pub fn configure<S: State + DeserializeOwned>(
         output: announce(fields::<S::Output<'_>>()),
     };
     Ok((Operator { state, key: resolve_key(fields::<S::Key<'_>>(), keys)? }, shape))
-}
-
-fn fields<'a, R: Record<'a>>() -> &'static [FieldSpec] {
-    R::FIELDS
 }
 
 /// Calls the operator with each key.

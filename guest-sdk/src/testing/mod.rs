@@ -35,12 +35,14 @@ mod aggregate;
 mod answer;
 mod cell;
 mod check;
+mod sink;
 mod state;
 mod table;
 mod transform;
 
 pub use aggregate::{Aggregate, aggregate};
 pub use answer::Answer;
+pub use sink::{Delivered, Sink, sink};
 pub use state::{State, state};
 pub use table::Table;
 pub use transform::{Transform, transform};

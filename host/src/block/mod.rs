@@ -18,6 +18,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::operator::Digest;
 use crate::time::BatchTime;
 
 /// The blocks that batches have taken, as the batch log tells.
@@ -68,4 +69,6 @@ pub enum BlockData {
         /// One past the last row's number.
         to: u64,
     },
+    /// Records that were rejected and are read again: contents in the table store, a record a row.
+    Letters(Digest),
 }

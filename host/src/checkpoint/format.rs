@@ -5,14 +5,17 @@
 //! cut short at a frame is not taken for whole.
 
 use std::collections::BTreeMap;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
-use arrow::ipc::reader::StreamReader;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use arrow::buffer::Buffer;
+use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 
+use crate::decode::decode;
 use crate::event_time::Watermark;
 use crate::plan::past;
 use crate::rows::Columns;
@@ -20,7 +23,7 @@ use crate::source::Position;
 use crate::state::{self, Change, Changes, KeyedSpec, Past, Saved, SavedStates};
 use crate::time::BatchTime;
 
-const MAGIC: &[u8; 8] = b"WEIRCKP1";
+pub(super) const MAGIC: &[u8; 8] = b"WEIRCKP1";
 
 /// Keys in one part.
 const KEYS: usize = 4096;
@@ -149,13 +152,12 @@ fn key_parts(operator: &str, group: u32, keys: impl Iterator<Item = KeyEntry>) -
 }
 
 fn frame(part: &Part) -> Result<Vec<u8>> {
-    let payload = bincode::serde::encode_to_vec(part, bincode::config::standard())?;
+    framed(&bincode::serde::encode_to_vec(part, bincode::config::standard())?)
+}
+
+pub(super) fn framed(payload: &[u8]) -> Result<Vec<u8>> {
     let length = u32::try_from(payload.len()).context("a stream's batch of more than 4 GiB cannot be checkpointed")?;
-    let mut frame = Vec::with_capacity(payload.len() + 8);
-    frame.extend_from_slice(&length.to_le_bytes());
-    frame.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
-    frame.extend_from_slice(&payload);
-    Ok(frame)
+    Ok([&length.to_le_bytes()[..], &crc32fast::hash(payload).to_le_bytes(), payload].concat())
 }
 
 /// What a chain of objects holds, put together.
@@ -208,10 +210,9 @@ impl Loaded {
                 self.keys.entry(operator).or_default().entry(group).or_default().extend(changes);
             }
             Part::Past { stream, batch, segments, rows } => {
-                let rows = match rows.is_empty() {
-                    true => Vec::new(),
-                    false => StreamReader::try_new(&rows[..], None)?.collect::<Result<_, _>>()?,
-                };
+                // Arrow panics at some of what is not in its format.
+                let rows =
+                    catch_unwind(|| from_ipc(rows)).map_err(|_| anyhow!("rows are not as Arrow writes them"))??;
                 self.history.insert((stream, batch), past(vec![rows], segments)?);
             }
             Part::End { .. } => {}
@@ -228,9 +229,7 @@ fn next(rest: &mut &[u8]) -> Result<Part> {
     let (payload, after) = after.split_at_checked(length).context(cut_short)?;
     ensure!(crc32fast::hash(payload) == u32::from_le_bytes(*crc), "a part does not match its checksum");
     *rest = after;
-    let (part, read) = bincode::serde::decode_from_slice(payload, bincode::config::standard())?;
-    ensure!(read == payload.len(), "a part is longer than what it holds");
-    Ok(part)
+    decode(payload).context("a part cannot be read")
 }
 
 fn ipc(rows: &[RecordBatch]) -> Result<Vec<u8>> {
@@ -238,4 +237,14 @@ fn ipc(rows: &[RecordBatch]) -> Result<Vec<u8>> {
     let mut writer = StreamWriter::try_new(Vec::new(), first.schema_ref())?;
     rows.iter().try_for_each(|rows| writer.write(rows))?;
     Ok(writer.into_inner()?)
+}
+
+/// Unlike a reader, the decoder makes no room for what is not there.
+fn from_ipc(bytes: Vec<u8>) -> Result<Vec<RecordBatch>> {
+    let (mut rows, mut decoder, mut bytes) = (Vec::new(), StreamDecoder::new(), Buffer::from_vec(bytes));
+    while !bytes.is_empty() {
+        rows.extend(decoder.decode(&mut bytes)?);
+    }
+    decoder.finish()?;
+    Ok(rows)
 }

@@ -15,7 +15,7 @@ pub(crate) mod tests;
 pub use location::Location;
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use arrow::datatypes::SchemaRef;
@@ -70,6 +70,10 @@ pub struct Restored {
     pub positions: BTreeMap<String, Position>,
     /// What each operator kept.
     pub specs: BTreeMap<String, KeyedSpec>,
+    /// How long its objects are, in bytes.
+    pub bytes: u64,
+    /// How long it took to read.
+    pub reading: Duration,
     loaded: Loaded,
 }
 
@@ -105,6 +109,22 @@ impl Restored {
         }
         store.commit(batch, Staged { deltas: deltas.collect(), watermarks, ..Staged::default() });
     }
+}
+
+/// All that a store holds, as one object, for elsewhere than among checkpoints.
+pub fn to_bytes(saved: Saved) -> Result<Vec<u8>> {
+    let pieces = format::pieces(saved, BTreeMap::new())?.collect::<Result<Vec<_>>>()?;
+    Ok(pieces.concat())
+}
+
+/// What [`to_bytes`] has written.
+pub fn from_bytes(bytes: &[u8]) -> Result<Restored> {
+    let mut loaded = Loaded::default();
+    loaded.add(bytes)?;
+    let head = loaded.head.as_ref().context("it is empty")?;
+    let (batch, specs) = (head.batch, loaded.specs());
+    let bytes = bytes.len() as u64;
+    Ok(Restored { batch, positions: BTreeMap::new(), specs, loaded, bytes, reading: Duration::ZERO })
 }
 
 impl Checkpoints {
@@ -176,16 +196,26 @@ impl Checkpoints {
         (changed <= all.bytes.max(FEW_BYTES) && last.objects.len() < LONGEST_CHAIN).then_some(last.batch)
     }
 
-    /// Writes a checkpoint down, and removes those that are not needed any more. When it fails, those before are as they
-    /// were, and the next is to hold everything.
-    pub async fn write(&mut self, saved: Saved, positions: BTreeMap<String, Position>) -> Result<()> {
+    /// Writes a checkpoint down, and removes those that are not needed any more: how many bytes were written. When it
+    /// fails, those before are as they were, and the next is to hold everything.
+    pub async fn write(&mut self, saved: Saved, positions: BTreeMap<String, Position>) -> Result<u64> {
         let continued = std::mem::take(&mut self.continued);
-        let batch = saved.batch;
-        let (kind, mut objects) = match (&saved.states, self.kept.last()) {
+        let (kind, objects) = match (&saved.states, self.kept.last()) {
             (SavedStates::All(_), _) => ("all", Vec::new()),
             (SavedStates::Changed(_), Some(last)) if continued => ("changes", last.objects.clone()),
             (SavedStates::Changed(_), _) => bail!("there is no checkpoint that changes could go on from"),
         };
+        self.add(kind, objects, saved, positions).await
+    }
+
+    async fn add(
+        &mut self,
+        kind: &str,
+        mut objects: Vec<Object>,
+        saved: Saved,
+        positions: BTreeMap<String, Position>,
+    ) -> Result<u64> {
+        let batch = saved.batch;
         let name = format!("{:020}.{kind}", batch.as_millis());
         let bytes = self.location.put_pieces(&name, format::pieces(saved, positions)?).await?;
         objects.push(Object { name, bytes });
@@ -195,6 +225,25 @@ impl Checkpoints {
         self.kept.push(manifest);
         self.continued = true;
         self.prune(batch).await;
+        Ok(bytes)
+    }
+
+    /// Goes back to an earlier batch, of which all is given; none: to before the first. Checkpoints of later batches go. A
+    /// crash on the way leaves the newest of those that are still there.
+    pub async fn go_back(&mut self, to: Option<Saved>, positions: BTreeMap<String, Position>) -> Result<()> {
+        let batch = to.as_ref().map(|saved| saved.batch);
+        let later = self.kept.iter().position(|kept| Some(kept.batch) > batch).unwrap_or(self.kept.len());
+        let later = self.kept.split_off(later);
+        self.continued = false;
+        if let Some(saved) = to.filter(|saved| self.kept.last().is_none_or(|last| last.batch != saved.batch)) {
+            // A name of its own: later checkpoints may still name another object of this batch.
+            self.add("back", Vec::new(), saved, positions).await?;
+        }
+        for manifest in later.iter().rev() {
+            self.location.remove(&manifest_name(manifest.batch)).await?;
+        }
+        self.location.sync_names().await?;
+        self.continued = batch.is_some();
         Ok(())
     }
 
@@ -233,6 +282,7 @@ async fn manifest_of(location: &Location, name: &str) -> Result<Manifest> {
 }
 
 async fn read(location: &Location, name: &str) -> Result<(Manifest, Restored)> {
+    let begun = Instant::now();
     let manifest = manifest_of(location, name).await?;
     let mut loaded = Loaded::default();
     for object in &manifest.objects {
@@ -242,7 +292,13 @@ async fn read(location: &Location, name: &str) -> Result<(Manifest, Restored)> {
     }
     let Some(Head { batch, positions, .. }) = &loaded.head else { bail!("{name} names no object") };
     ensure!(*batch == manifest.batch, "{name} is of batch {}, and its last object of {batch}", manifest.batch);
-    let restored =
-        Restored { batch: *batch, positions: positions.clone(), specs: loaded.specs(), loaded: Loaded::default() };
+    let restored = Restored {
+        batch: *batch,
+        positions: positions.clone(),
+        specs: loaded.specs(),
+        bytes: manifest.objects.iter().map(|object| object.bytes).sum(),
+        reading: begun.elapsed(),
+        loaded: Loaded::default(),
+    };
     Ok((manifest, Restored { loaded, ..restored }))
 }

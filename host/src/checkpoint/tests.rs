@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its case should fail there")]
 
+mod damaged;
+mod fixture;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -288,24 +291,6 @@ proptest! {
             }
         });
     }
-
-    #[test]
-    fn given_any_bytes_as_an_object_then_they_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let mut object = b"WEIRCKP1".to_vec();
-        object.extend_from_slice(&bytes);
-        prop_assert!(Loaded::default().add(&bytes).is_err());
-        prop_assert!(Loaded::default().add(&object).is_err());
-    }
-
-    /// Damage that a checksum does not show: the payload is what was meant to be written.
-    #[test]
-    fn given_any_bytes_in_a_sound_frame_then_they_are_refused(payload in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let mut object = b"WEIRCKP1".to_vec();
-        object.extend_from_slice(&u32::try_from(payload.len()).unwrap().to_le_bytes());
-        object.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
-        object.extend_from_slice(&payload);
-        prop_assert!(Loaded::default().add(&object).is_err());
-    }
 }
 
 #[test]
@@ -359,24 +344,6 @@ fn given_a_time_to_keep_them_then_the_batches_of_that_time_can_be_computed_again
         };
         assert_eq!((before(25).await, before(26).await, before(30).await), (None, Some(25), Some(29)));
     });
-}
-
-/// The first version's form: everything at one batch, and what changed up to the next.
-#[test]
-fn given_a_checkpoint_as_version_1_wrote_it_when_opened_then_all_of_it_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, bytes) in [
-        ("00000000000000000001.all", &include_bytes!("fixtures/WEIRCKP1/00000000000000000001.all")[..]),
-        ("00000000000000000002.changes", include_bytes!("fixtures/WEIRCKP1/00000000000000000002.changes")),
-        ("00000000000000000002.manifest.json", include_bytes!("fixtures/WEIRCKP1/00000000000000000002.manifest.json")),
-    ] {
-        std::fs::write(folder.path().join(name), bytes).unwrap();
-    }
-    let expected = store();
-    commit(&expected, 1, &vec![(1, Some(10)), (2, Some(20)), (3, Some(30))]);
-    commit(&expected, 2, &vec![(1, None), (2, Some(21)), (4, Some(40))]);
-    let read = block_on(restored(Location::folder(folder.path()).unwrap()));
-    assert_eq!(read, Some(contents(&expected)));
 }
 
 #[test]

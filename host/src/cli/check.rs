@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
+use super::swap::origins;
 use crate::data_dir::DataDir;
 use crate::driver::Typed;
 use crate::operator::{Components, Engine};
-use crate::pipeline::{Loaded, OperatorKind, OperatorSpec, Pipeline};
+use crate::pipeline::{Loaded, OperatorKind, OperatorSpec, Pipeline, SinkSpec};
 use crate::plan::Operators;
 use crate::rows::describe;
+use crate::sink::SinkComponent;
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -25,6 +27,7 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let loaded = load(&args.file)?;
     let operators = operators(data)?;
     let typed = runtime.block_on(Typed::new(loaded, &operators))?;
+    check_sinks(&typed, &operators)?;
     outln!("{} is sound. Its streams:", args.file.display())?;
     for name in typed.sources.keys() {
         outln!("  source {name}: {}", describe(&typed.streams[name]))?;
@@ -34,7 +37,23 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
         outln!("  operator {name} ({what}): {}", describe(&typed.streams[name]))?;
     }
     for (name, sink) in &typed.loaded.pipeline.sinks {
-        outln!("  sink {name} ({}): takes {}; {}", sink.kind(), sink.inputs().join(", "), sink.delivery())?;
+        let (what, more) = described(sink);
+        outln!("  sink {name} ({what}): takes {}; {}{more}", sink.inputs().join(", "), sink.delivery())?;
+    }
+    Ok(())
+}
+
+/// What a sink is; and what it may do, if it is a component.
+fn described(sink: &SinkSpec) -> (&str, String) {
+    let SinkSpec::Component { component, allow, .. } = sink else { return (sink.kind(), String::new()) };
+    (component, format!("; may send to {}", origins(allow)))
+}
+
+/// Compiles the sinks that are components, and asks them whether they take their rows.
+fn check_sinks(typed: &Typed, operators: &Operators) -> Result<()> {
+    for (name, sink) in &typed.loaded.pipeline.sinks {
+        let input = typed.union(sink.inputs())?;
+        SinkComponent::of(name, sink, &input, operators.components()).with_context(|| format!("sink `{name}`"))?;
     }
     Ok(())
 }

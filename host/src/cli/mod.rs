@@ -3,7 +3,9 @@
 #[macro_use]
 mod out;
 
+mod bundle;
 mod check;
+mod dead_letters;
 mod plugin;
 mod progress;
 mod replay;
@@ -51,10 +53,15 @@ enum Verb {
     State(state::Verb),
     /// Replace the component of an operator of a running host, between two batches.
     Swap(swap::Args),
+    /// See the rows that nobody could take, and send them through again.
+    #[command(subcommand, arg_required_else_help = true)]
+    DeadLetters(dead_letters::Verb),
     /// Compute a past batch again, as it was or with another component in an operator's place.
     Replay(replay::Args),
     /// Compute past batches again, and see that the same rows come out.
     Verify(verify::Args),
+    /// Put what an operator was given in a past batch into a file, to be run elsewhere with `weir plugin test`.
+    Bundle(bundle::Args),
     /// Make, build, try and register components.
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(plugin::Verb),
@@ -85,8 +92,10 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Sql(args) => sql::run(&args, &data),
         Verb::State(verb) => state::run(&verb, &data),
         Verb::Swap(args) => swap::run(&args, &data),
+        Verb::DeadLetters(verb) => dead_letters::run(&verb, &data),
         Verb::Replay(args) => replay::run(&args, &data),
         Verb::Verify(args) => verify::run(&args, &data),
+        Verb::Bundle(args) => bundle::run(&args, &data),
         Verb::Plugin(verb) => plugin::run(verb, &data),
         Verb::Schema => schema::run(),
     }

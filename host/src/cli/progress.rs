@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use crate::driver::BatchStats;
+use crate::time::millis;
 
 /// Starts logging to standard error: plain lines on a terminal, JSON elsewhere. `RUST_LOG` chooses what is logged.
 pub(super) fn log() {
@@ -48,10 +49,6 @@ pub(super) fn line(stats: &BatchStats) -> String {
         short(stats.processing),
         short(stats.scheduling + stats.processing),
     )
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }
 
 fn short(duration: Duration) -> String {

@@ -50,21 +50,25 @@ pub(super) struct PastArgs {
 impl PastArgs {
     /// A copy of what the pipeline's runs have left.
     pub(super) fn copy(&self, data: &DataDir) -> Result<PipelineCopy> {
-        let known = data.pipelines()?;
-        let name = match (&self.pipeline, known.as_slice()) {
-            (Some(name), _) => name,
-            (None, [only]) => only,
-            (None, []) => bail!("no pipeline was run with the data folder {}", data.root().display()),
-            (None, several) => {
-                bail!("several pipelines were run here: say which with --pipeline ({})", several.join(", "))
-            }
-        };
-        data.copy(name, self.once)
+        data.copy(&pipeline(self.pipeline.as_deref(), data)?, self.once)
     }
 
     pub(super) fn threads(&self) -> NonZeroUsize {
         self.threads.unwrap_or_else(cores)
     }
+}
+
+/// The pipeline that is asked for, or the only one that was run.
+pub(super) fn pipeline(named: Option<&str>, data: &DataDir) -> Result<String> {
+    let known = data.pipelines()?;
+    Ok(match (named, known.as_slice()) {
+        (Some(name), _) => name.to_owned(),
+        (None, [only]) => only.clone(),
+        (None, []) => bail!("no pipeline was run with the data folder {}", data.root().display()),
+        (None, several) => {
+            bail!("several pipelines were run here: say which with --pipeline ({})", several.join(", "))
+        }
+    })
 }
 
 fn replacement(text: &str) -> Result<(String, Reference), String> {

@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let status = runtime.block_on(host(args, data, loaded, operators))?;
     if status.rejected > 0 {
-        let folder = data.root().join("pipelines").join(&status.pipeline).join("dead-letters");
+        let folder = data.dead_letters(&status.pipeline, args.once);
         let kept =
             if folder.exists() { format!("; dead letters are kept in {}", folder.display()) } else { String::new() };
         eprintln!("{} rows were rejected{kept}", status.rejected);
@@ -102,7 +102,7 @@ async fn host(
     if args.once {
         folder = folder.once()?;
     } else if args.fresh {
-        forget(&Disk, &folder)?;
+        forget(Arc::new(Disk), &folder)?;
     }
     let interval = typed.loaded.pipeline.batch.interval.0;
     let start = args.start.duration_since(SystemTime::UNIX_EPOCH);
@@ -135,7 +135,7 @@ async fn host(
     let _announced = folder.announce(&HostFile { pipeline: name.clone(), address, pid: std::process::id() })?;
     tracing::info!(pipeline = %name, control = %address, data_dir = %data.root().display(), "started");
 
-    let api = tokio::spawn(control::serve(listener, handle.clone(), typed, operators, reader));
+    let api = tokio::spawn(control::serve(listener, handle.clone(), operators, reader, folder.spool()));
     let signals = tokio::spawn(stop_on_signals(handle));
     let status = driver.run().await;
     api.abort();

@@ -4,7 +4,8 @@ use anyhow::Result;
 use bytesize::ByteSize;
 
 use super::progress::line;
-use crate::control::{Client, Status};
+use super::swap::origins;
+use crate::control::{Client, Delivers, RolledBack, Status};
 use crate::data_dir::DataDir;
 
 /// Which host.
@@ -57,6 +58,9 @@ fn print(status: &Status) -> Result<()> {
             out!("{} rows in, {}; ", meter.rows_in, ByteSize::b(meter.bytes_in).display().iec())?;
         }
         out!("{} out, {}, {} rejected", meter.rows_out, ByteSize::b(meter.bytes_out).display().iec(), meter.rejected)?;
+        if meter.trapped > 0 {
+            out!(", on {} of which it went wrong", meter.trapped)?;
+        }
         if meter.late > 0 {
             out!(", {} late", meter.late)?;
         }
@@ -71,6 +75,9 @@ fn print(status: &Status) -> Result<()> {
         }
         outln!()?;
     }
+    for (name, Delivers { component, digest, allow }) in &status.sinks {
+        outln!("sink {name} ({component}, {}): may send to {}", digest.short(), origins(allow))?;
+    }
     for (name, state) in &status.states {
         let size = ByteSize::b(state.bytes).display().iec();
         outln!("{name}: keys {}, state {size}", grouped(state.keys))?;
@@ -78,6 +85,14 @@ fn print(status: &Status) -> Result<()> {
     for (name, kept) in &status.kept {
         let (batches, rows) = (grouped(kept.batches), grouped(kept.rows));
         outln!("{name}: batches kept {batches}, rows kept {rows}")?;
+    }
+    if let Some(RolledBack { from, to, first_batch, why }) = &status.rolled_back {
+        outln!(
+            "operator {}: {} was rolled back to {}, from batch {first_batch} on: {why}",
+            to.operator,
+            from.component,
+            to.component
+        )?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use super::check::operators;
 use super::replay::{PastArgs, differing};
@@ -52,6 +52,7 @@ async fn verify(args: &Args, folder: &PipelineCopy, operators: Arc<Operators>) -
     while let Some(first) = todo.peek().copied() {
         // One that the pipeline was changed before begins anew, from the checkpoint that was made then.
         let mut replay = Replay::open(folder, operators.clone(), args.past.threads(), first).await?;
+        ensure!(replay.next() == Some(first), "batch {first} cannot be computed again: begin after it, with --from");
         while let Some(batch) = todo.next_if(|batch| replay.next() == Some(*batch)) {
             let done = replay.step().await?;
             let streams: Vec<&str> = differing(&done).collect();

@@ -10,7 +10,8 @@ use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use super::{
-    AS_OF, ErrorBody, Found, GetRequest, Listing, MORE, Question, ROWS, ScanRequest, Status, SwapRequest, Swapped,
+    AS_OF, ErrorBody, Found, GetRequest, Listing, MORE, Question, ROWS, RedirectRequest, Redirected, Resent,
+    ScanRequest, Status, SwapRequest, Swapped, Wanted,
 };
 use crate::data_dir::{DataDir, HostFile};
 
@@ -73,9 +74,24 @@ impl Client {
         self.read(answer)
     }
 
-    /// Swaps a component.
+    /// Swaps a component. Waits for its trial, as long as that takes.
     pub fn swap(&self, request: &SwapRequest) -> Result<Swapped> {
-        let answer = self.agent.post(self.url("swap")).send_json(request);
+        let swap = self.agent.post(self.url("swap")).config();
+        let patience = request.trial.is_none().then_some(PATIENCE);
+        let swap = swap.timeout_global(patience).build();
+        self.read(swap.send_json(request))
+    }
+
+    /// Sends dead letters through again.
+    pub fn retry(&self, wanted: &Wanted) -> Result<Resent> {
+        // As long as it takes to read them.
+        let request = self.agent.post(self.url("dead-letters/retry")).config().timeout_global(None).build();
+        self.read(request.send_json(wanted))
+    }
+
+    /// Swaps a sink's component.
+    pub fn redirect(&self, request: &RedirectRequest) -> Result<Redirected> {
+        let answer = self.agent.post(self.url("sinks/swap")).send_json(request);
         self.read(answer)
     }
 

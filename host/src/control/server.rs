@@ -1,5 +1,6 @@
 //! The server's half.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -12,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
-use super::{ErrorBody, SwapRequest, reading};
-use crate::driver::{Handle, Target, Typed};
+use super::{ErrorBody, RedirectRequest, Redirected, SwapRequest, Wanted, reading};
+use crate::driver::{Care, Handle, Target};
 use crate::operator::Reference;
 use crate::plan::Operators;
 use crate::query::Reader;
@@ -21,23 +22,25 @@ use crate::query::Reader;
 pub(super) struct Host {
     handle: Handle,
     pub(super) reader: Reader,
-    /// The graph's columns never change while a host runs, so a swap can be checked against the first state.
-    typed: Typed,
     operators: Arc<Operators>,
+    /// Where rows wait for the commit of sinks.
+    spool: PathBuf,
 }
 
 /// Serves until the listener fails or the future is dropped.
 pub async fn serve(
     listener: TcpListener,
     handle: Handle,
-    typed: Typed,
     operators: Arc<Operators>,
     reader: Reader,
+    spool: PathBuf,
 ) -> Result<()> {
-    let host = Arc::new(Host { handle, reader, typed, operators });
+    let host = Arc::new(Host { handle, reader, operators, spool });
     let app = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/swap", post(swap))
+        .route("/v1/sinks/swap", post(redirect))
+        .route("/v1/dead-letters/retry", post(retry))
         .route("/v1/sql", post(reading::sql))
         .route("/v1/tables", post(reading::tables))
         .route("/v1/state/get", post(reading::get))
@@ -66,18 +69,40 @@ async fn swap(State(host): State<Arc<Host>>, Json(request): Json<SwapRequest>) -
     }
 }
 
+async fn redirect(State(host): State<Arc<Host>>, Json(request): Json<RedirectRequest>) -> Response {
+    match try_redirect(host, request).await {
+        Ok(redirected) => Json(redirected).into_response(),
+        Err(error) => refuse(StatusCode::CONFLICT, &format!("{error:#}")),
+    }
+}
+
+async fn try_redirect(host: Arc<Host>, request: RedirectRequest) -> Result<Redirected> {
+    let RedirectRequest { sink, component, allow } = request;
+    let reference: Reference = component.parse()?;
+    let shared = host.clone();
+    let open = move || shared.handle.typed().other_sink(&sink, &reference, allow, &shared.operators, &shared.spool);
+    host.handle.redirect(tokio::task::spawn_blocking(open).await??).await
+}
+
+async fn retry(State(host): State<Arc<Host>>, Json(wanted): Json<Wanted>) -> Response {
+    match host.handle.retry(wanted).await {
+        Ok(resent) => Json(resent).into_response(),
+        Err(error) => refuse(StatusCode::CONFLICT, &format!("{error:#}")),
+    }
+}
+
 async fn try_swap(host: Arc<Host>, request: SwapRequest) -> Result<super::Swapped> {
     let target = match request.component {
         None => Target::Back(request.operator),
         Some(component) => {
             let reference: Reference = component.parse()?;
-            let shared = host.clone();
+            let (typed, operators) = (host.handle.typed(), host.operators.clone());
             // Compiles and configures the component; the stream runs on meanwhile.
-            let fitting = move || shared.typed.fitting(&request.operator, &reference, &shared.operators);
+            let fitting = move || typed.fitting(&request.operator, &reference, &operators);
             Target::Component(tokio::task::spawn_blocking(fitting).await??)
         }
     };
-    host.handle.swap(target).await
+    host.handle.swap(target, Care { trial: request.trial, watch: request.watch }).await
 }
 
 pub(super) fn refuse(status: StatusCode, error: &str) -> Response {

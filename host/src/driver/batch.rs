@@ -4,25 +4,30 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
+use arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
+use indexmap::IndexMap;
 use tokio::runtime::Handle;
 use tokio::task::{JoinSet, spawn_blocking};
+use tokio_util::sync::CancellationToken;
 
+use super::budget;
 use super::clock::Clock;
 use super::dead_letters::DeadLetters;
 use super::log::Cut;
 use super::outage::Attempts;
 use super::planner::{KeptStream, Plans, plan};
-use super::typed::Typed;
+use super::typed::{Typed, TypedOperator};
 use crate::fingerprint::Fingerprints;
-use crate::plan::{BatchRoom, OperatorMeter, QUERY_ROWS, Report, Rooms, past};
+use crate::plan::migration::migrate;
+use crate::plan::{BatchRoom, ComponentCall, OperatorMeter, QUERY_ROWS, Report, Rooms, past, segment};
 use crate::sink::{Sink, SinkError, SinkFailed};
 use crate::state::{Kept, Staged};
 use crate::time::BatchTime;
@@ -36,6 +41,8 @@ pub struct Done {
     pub meters: BTreeMap<String, OperatorMeter>,
     /// What rows each gave.
     pub fingerprints: Fingerprints,
+    /// The rows of the streams that somebody wants to see.
+    pub seen: BTreeMap<String, Vec<RecordBatch>>,
 }
 
 /// Why a batch is run.
@@ -45,6 +52,8 @@ pub enum Purpose {
     Run,
     /// It has happened: only what it left behind is wanted again.
     Recompute,
+    /// It has happened, but with a component that was taken back: what it leaves behind is another, and told anew.
+    Redo,
 }
 
 #[derive(Clone, Copy)]
@@ -62,6 +71,11 @@ impl Step {
     }
 }
 
+/// A batch failed when its rows were computed, not when they were written or kept.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+pub(super) struct Uncomputed(anyhow::Error);
+
 /// A batch that was run and staged, and is not committed.
 pub(super) struct Ran {
     pub(super) room: Arc<BatchRoom>,
@@ -71,9 +85,22 @@ pub(super) struct Ran {
 }
 
 impl Ran {
-    fn done(self) -> Done {
+    fn done(self, typed: &Typed) -> Result<Done> {
+        let seen = typed.wanted.iter().map(|stream| Ok((stream.clone(), self.rows(stream)?))).collect::<Result<_>>()?;
         let Report { meters, fingerprints, .. } = self.report;
-        Done { rows_out: self.rows_out, meters, fingerprints }
+        Ok(Done { rows_out: self.rows_out, meters, fingerprints, seen })
+    }
+
+    /// The rows of a stream that was wanted, in the canonical order.
+    pub(super) fn rows(&self, stream: &str) -> Result<Vec<RecordBatch>> {
+        let mut pieces = Vec::new();
+        for batch in self.room.take_persisted(stream).into_iter().flatten() {
+            for (segment, run) in segment::runs(segment::segments_of(&batch)?) {
+                pieces.push((segment, segment::detach(&batch.slice(run.start, run.len()))?.0));
+            }
+        }
+        pieces.sort_by_key(|(segment, _)| *segment);
+        Ok(pieces.into_iter().map(|(_, rows)| rows).collect())
     }
 }
 
@@ -86,8 +113,28 @@ pub struct Runner {
     pub dead_letters: DeadLetters,
     /// Times the pauses in which a batch waits for a sink that is down.
     pub clock: Arc<dyn Clock>,
+    /// Ends the waiting for sinks: the stream is about to end.
+    pub ending: CancellationToken,
     /// How many partitions a stream has.
     pub partitions: NonZeroUsize,
+    /// Fails batches in which an operator goes wrong too often.
+    pub(super) trap_limit: Option<TrapLimit>,
+}
+
+/// On how many rows of a batch an operator may go wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TrapLimit {
+    pub(super) operator: String,
+    pub(super) most: u64,
+}
+
+impl TrapLimit {
+    fn check(&self, report: &Report) -> Result<()> {
+        let Self { operator, most } = self;
+        let trapped = report.meters.get(operator).map_or(0, |meter| meter.trapped);
+        ensure!(trapped <= *most, "operator `{operator}` went wrong on {trapped} rows, of which {most} are allowed");
+        Ok(())
+    }
 }
 
 impl Runner {
@@ -102,18 +149,34 @@ impl Runner {
                 }
                 done
             }
-            Purpose::Recompute => {
-                let ran = self.compute(typed, &cut, purpose).await?;
+            Purpose::Recompute | Purpose::Redo => {
+                let ran = self.compute(typed.clone(), &cut, purpose).await?;
                 let staged = self.staged(&cut, &ran)?;
+                let done = ran.done(&typed)?;
                 self.leave(cut.batch, staged).await?;
-                Ok(ran.done())
+                Ok(done)
             }
         }
     }
 
+    /// The same, with other sinks in the place of some.
+    pub(super) fn with_sinks(&self, new: impl Iterator<Item = (String, Arc<dyn Sink>)>) -> Self {
+        let mut rooms = Rooms::clone(&self.rooms);
+        rooms.sinks.extend(new);
+        Self { rooms: Arc::new(rooms), ..self.clone() }
+    }
+
+    /// Runs batches beside the stream: on what was left behind so far, which changes on its own from now on, and without
+    /// sinks.
+    pub(super) fn fork(&self) -> Self {
+        let state = Arc::new(self.rooms.state.fork());
+        let rooms = Rooms { sinks: IndexMap::new(), state, ..Rooms::clone(&self.rooms) };
+        Self { rooms: Arc::new(rooms), ..self.clone() }
+    }
+
     async fn stage_and_commit(&self, typed: Arc<Typed>, cut: &Cut) -> Result<Done> {
         let batch = cut.batch;
-        let mut attempts = Attempts::new(&*self.clock, batch);
+        let mut attempts = Attempts::new(&*self.clock, &self.ending, batch);
         let mut ran = loop {
             let ran = self.begin_and_stage(typed.clone(), cut).await;
             if let Some(ran) = attempts.ended(ran).await? {
@@ -123,11 +186,12 @@ impl Runner {
         let (dead_letters, letters) = (self.dead_letters.clone(), std::mem::take(&mut ran.report.dead_letters));
         spawn_blocking(move || dead_letters.keep(batch, &letters)).await??;
         let staged = self.staged(cut, &ran)?;
+        let done = ran.done(&typed)?;
         for name in self.rooms.sinks.keys() {
             while attempts.ended(self.take_step(name, batch, Step::Commit).await).await?.is_none() {}
         }
         self.leave(batch, staged).await?;
-        Ok(ran.done())
+        Ok(done)
     }
 
     /// What the batch leaves behind for those that follow.
@@ -161,16 +225,44 @@ impl Runner {
         ran
     }
 
-    /// Runs a batch, and leaves nothing behind.
+    /// Runs a batch, and leaves nothing behind. One that is to happen fails when it rejects more rows than it may.
     pub(super) async fn compute(&self, typed: Arc<Typed>, cut: &Cut, purpose: Purpose) -> Result<Ran> {
         let room = Arc::new(BatchRoom::new(cut.batch));
-        match self.stage(typed, cut, &room, purpose).await {
-            Ok((rows_out, kept)) => Ok(Ran { report: room.take_report(), room, rows_out, kept }),
+        match self.stage(typed.clone(), cut, &room, purpose).await {
+            Ok((rows_out, kept)) => {
+                let report = room.take_report();
+                self.trap_limit.iter().try_for_each(|limit| limit.check(&report)).map_err(Uncomputed)?;
+                if purpose == Purpose::Run {
+                    budget::check(&typed, cut, &report).map_err(Uncomputed)?;
+                }
+                Ok(Ran { report, room, rows_out, kept })
+            }
             Err(error) => {
                 room.abandon();
-                Err(error)
+                Err(if error.is::<SinkFailed>() { error } else { Uncomputed(error).into() })
             }
         }
+    }
+
+    /// A batch's plans, on states of the versions of the components that it runs.
+    pub(super) async fn planned(&self, typed: &Typed, cut: &Cut) -> Result<Plans> {
+        self.migrate(typed, cut).await.map_err(Uncomputed)?;
+        plan(typed, cut, self.partitions, &self.rooms.state).await
+    }
+
+    /// Brings an operator's states to the version of its component.
+    pub(super) async fn migrate_call(&self, call: ComponentCall) -> Result<()> {
+        let rooms = self.rooms.clone();
+        self.rooms.pool.run(move || migrate(&rooms, &call)).await?
+    }
+
+    /// Brings states to the versions of the components that the batch runs.
+    async fn migrate(&self, typed: &Typed, cut: &Cut) -> Result<()> {
+        let states = typed.operators.values().filter(|operator| matches!(operator, TypedOperator::State { .. }));
+        for call in states.filter_map(TypedOperator::call) {
+            self.migrate_call(cut.call(call)).await?;
+        }
+        Ok(())
     }
 
     /// Removes what was staged: it may be what fills the disk.
@@ -191,7 +283,7 @@ impl Runner {
     ) -> Result<(Vec<(String, u64)>, Vec<KeptStream>)> {
         let context = self.context(room.clone());
         let mut tasks = JoinSet::new();
-        let Plans { sinks, drains, kept } = plan(&typed, cut, self.partitions, &self.rooms.state).await?;
+        let Plans { sinks, drains, kept, given: _ } = self.planned(&typed, cut).await?;
         for (name, plan) in sinks.into_iter().filter(|_| purpose == Purpose::Run) {
             let context = context.clone();
             tasks.spawn(async move { Ok::<_, anyhow::Error>(Some((name, staged_rows(plan, context).await?))) });
@@ -219,7 +311,7 @@ impl Runner {
         Ok(taken.map_err(|error| SinkFailed { sink: name.to_owned(), error })?)
     }
 
-    fn context(&self, room: Arc<BatchRoom>) -> Arc<TaskContext> {
+    pub(super) fn context(&self, room: Arc<BatchRoom>) -> Arc<TaskContext> {
         let config =
             SessionConfig::new().with_batch_size(QUERY_ROWS).with_extension(self.rooms.clone()).with_extension(room);
         SessionContext::new_with_config(config).task_ctx()
@@ -262,7 +354,7 @@ fn of_sink(error: DataFusionError) -> anyhow::Error {
 }
 
 /// DataFusion's wrapping says how an error travelled; people want to know what it was.
-fn readable(error: DataFusionError) -> anyhow::Error {
+pub(super) fn readable(error: DataFusionError) -> anyhow::Error {
     match error.find_root() {
         DataFusionError::Execution(text) => anyhow!(text.clone()),
         DataFusionError::External(inner) => anyhow!("{inner}"),

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::log::Cut;
+use super::watch::Before;
 use crate::checkpoint::Checkpoints;
 use crate::plan::Pool;
 use crate::source::Position;
-use crate::state::Store;
-use crate::time::BatchTime;
+use crate::state::{SavedStates, Store};
+use crate::time::{BatchTime, millis};
 
 /// The checkpoints of a run.
 #[derive(Debug)]
@@ -68,9 +69,32 @@ impl Checkpointing {
         self.checkpoints.as_ref().and_then(Checkpoints::oldest)
     }
 
+    /// How far each source has come with the last committed batch.
+    pub(super) fn positions(&self) -> &BTreeMap<String, Position> {
+        &self.positions
+    }
+
+    /// Goes back to what was before some batches: checkpoints of them go, and one of before holds everything.
+    pub(super) async fn go_back(&mut self, before: &Before, pool: &Pool) -> Result<()> {
+        // One that is being written is of what is taken back.
+        let _ = self.wait().await?;
+        let store = before.store.clone();
+        let saved = pool.run(move || store.saved(None)).await?;
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints
+                .go_back(saved, before.positions.clone())
+                .await
+                .context("cannot go back to an earlier checkpoint")?;
+        }
+        self.positions.clone_from(&before.positions);
+        self.open = None;
+        Ok(())
+    }
+
     async fn begin(&mut self, store: &Arc<Store>, pool: &Pool) -> Result<()> {
         let Some(mut checkpoints) = self.checkpoints.take() else { return Ok(()) };
         let (since, positions, store) = (checkpoints.since(), self.positions.clone(), store.clone());
+        let begun = Instant::now();
         let Some(saved) = pool.run(move || store.saved(since)).await? else {
             self.checkpoints = Some(checkpoints);
             return Ok(());
@@ -80,9 +104,13 @@ impl Checkpointing {
             // it with positions before it would have the next run read its rows twice.
             bail!("batch {} is not known to be committed", saved.batch);
         }
-        let (batch, runtime) = (saved.batch, Handle::current());
+        let (batch, taking, runtime) = (saved.batch, begun.elapsed(), Handle::current());
         self.writing = Some(spawn_blocking(move || {
-            let result = runtime.block_on(checkpoints.write(saved, positions));
+            let (begun, everything) = (Instant::now(), matches!(saved.states, SavedStates::All(_)));
+            let result = runtime.block_on(checkpoints.write(saved, positions)).map(|bytes| {
+                let (taking_ms, writing_ms) = (millis(taking), millis(begun.elapsed()));
+                tracing::debug!(%batch, everything, bytes, taking_ms, writing_ms, "checkpoint written");
+            });
             Written { checkpoints, batch, result }
         }));
         Ok(())

@@ -13,7 +13,7 @@ use self::model::{Event, Kind, expected};
 use super::*;
 use crate::data_dir::DataDir;
 use crate::event_time::Watermark;
-use crate::operator::{Components, Engine};
+use crate::operator::{Components, Engine, sample};
 use crate::pipeline::Pipeline;
 use crate::plan::Operators;
 
@@ -24,22 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(300);
 static OPERATORS: LazyLock<(tempfile::TempDir, Arc<Operators>)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
     let data = DataDir::at(folder.path());
-    data.registry().register(&fold(), Some("fold"), Some("1.0.0")).expect("an aggregate");
+    data.registry().register(&sample::fold(), Some("fold"), Some("1.0.0")).expect("an aggregate");
     let components = Components::new(Engine::new().expect("an engine"), data.registry(), data.cache());
     (folder, Arc::new(Operators::new(components)))
 });
-
-/// The test's aggregate: a core module that says which world it is for, as those made by wit-bindgen do.
-fn fold() -> Vec<u8> {
-    let mut module = wat::parse_str(include_str!("event_tests/fold.wat")).expect("a module");
-    let mut resolve = wit_parser::Resolve::default();
-    let interface = include_str!("../../../wit/operator.wit");
-    let package = resolve.push_str("operator.wit", interface).expect("the interface");
-    let world = resolve.select_world(&[package], Some("aggregate-operator")).expect("a world");
-    wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8)
-        .expect("can be embedded");
-    module
-}
 
 /// What a pipeline made.
 struct Made {

@@ -18,9 +18,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::delivery::Redirected;
+use crate::decode::decode;
 use crate::fingerprint::Fingerprints;
 use crate::operator::Digest;
-use crate::plan::OperatorMeter;
+use crate::plan::{ComponentCall, OperatorMeter};
 use crate::source::SourceCut;
 use crate::storage::{self, Storage, StorageFile};
 use crate::time::BatchTime;
@@ -58,6 +60,46 @@ pub struct Cut {
     pub operators: Vec<Running>,
     /// The contents of each table.
     pub tables: Vec<(String, Digest)>,
+    /// Dead letters of earlier batches that are sent through again.
+    pub retried: Vec<Retried>,
+}
+
+impl Cut {
+    /// All contents that the batch reads by their digests.
+    pub(super) fn contents(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.tables.iter().map(|(_, digest)| *digest).chain(self.retried.iter().map(|retried| retried.rows))
+    }
+}
+
+/// Dead letters of one operator or source that a batch sends through again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retried {
+    /// The operator or source that rejected them.
+    pub operator: String,
+    /// The batches in which it did. Of each of them these are all letters that can be sent through again.
+    pub of: Vec<BatchTime>,
+    /// How many letters.
+    pub letters: u64,
+    /// Their rows, or a source's records: contents, kept as those of tables are.
+    pub rows: Digest,
+}
+
+impl Cut {
+    /// The component that the batch runs where a call names the one of now.
+    pub(super) fn call(&self, call: &ComponentCall) -> ComponentCall {
+        let mut call = call.clone();
+        if let Some(running) = self.operators.iter().find(|running| running.operator == call.operator) {
+            call.component.clone_from(&running.component);
+            call.digest = running.digest;
+        }
+        call
+    }
+
+    /// Has it run another component in an operator's place; gives the one that it had.
+    pub(super) fn replace(&mut self, to: &Running) -> Option<Running> {
+        let place = self.operators.iter_mut().find(|running| running.operator == to.operator)?;
+        Some(std::mem::replace(place, to.clone()))
+    }
 }
 
 /// A line of the log.
@@ -74,7 +116,7 @@ pub enum Record {
     },
     /// A batch is about to run. A batch that did not commit may be cut again: the last cut counts.
     Cut(Cut),
-    /// A batch is done: its output is visible, its input may be forgotten.
+    /// A batch is done: its output is visible, its input may be forgotten. Of several of one batch the last counts.
     Committed {
         /// The batch.
         batch: BatchTime,
@@ -94,6 +136,20 @@ pub enum Record {
         /// What runs from then on.
         to: Running,
     },
+    /// From the next batch on that begins, another component delivers a sink's rows, or one that may send elsewhere.
+    Redirected(Redirected),
+    /// A swap was taken back: batches from `first` on are, and were, of what the operator ran before it. What sinks have of
+    /// them by then stays; what they left behind was made anew.
+    RolledBack {
+        /// The component that went wrong.
+        from: Running,
+        /// What runs again.
+        to: Running,
+        /// The first batch that it had run.
+        first: BatchTime,
+        /// What went wrong.
+        why: String,
+    },
     /// All sources have come to their end, and everything is committed.
     Ended,
 }
@@ -103,7 +159,11 @@ impl Record {
     fn batch(&self) -> Option<BatchTime> {
         match self {
             Self::Cut(Cut { batch, .. }) | Self::Committed { batch, .. } => Some(*batch),
-            Self::Started { .. } | Self::Swapped { .. } | Self::Ended => None,
+            Self::Started { .. }
+            | Self::Swapped { .. }
+            | Self::Redirected(_)
+            | Self::RolledBack { .. }
+            | Self::Ended => None,
         }
     }
 }
@@ -160,11 +220,9 @@ impl BatchLog {
         let Some(length) = u32::try_from(payload.len()).ok().filter(|length| *length <= LONGEST) else {
             bail!("a record of {} bytes is too long for the batch log; cut smaller batches", payload.len());
         };
-        let mut framed = Vec::with_capacity(payload.len() + FRAME);
-        framed.extend_from_slice(&length.to_le_bytes());
-        framed.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
-        framed.extend_from_slice(&payload);
-        let Err(error) = self.file.append(&framed).and_then(|()| self.file.sync()) else { return Ok(()) };
+        let Err(error) = self.file.append(&framed(length, &payload)).and_then(|()| self.file.sync()) else {
+            return Ok(());
+        };
         let failed = format!(
             "cannot write to the batch log {}: {error}; make room there or mend the disk, and start again",
             self.path.display()
@@ -172,6 +230,10 @@ impl BatchLog {
         self.failed = Some(failed.as_str().into());
         bail!(failed)
     }
+}
+
+fn framed(length: u32, payload: &[u8]) -> Vec<u8> {
+    [&length.to_le_bytes()[..], &crc32fast::hash(payload).to_le_bytes(), payload].concat()
 }
 
 /// A log's bytes; nothing where there is none.
@@ -229,7 +291,7 @@ fn read(bytes: &[u8]) -> Contents {
     let Contents { records, end, damage } = &mut contents;
     let mut last = None;
     while *end < bytes.len() {
-        let what = match frame(&bytes[*end..]).map(|payload| (payload.len(), decode(payload))) {
+        let what = match frame(&bytes[*end..]).map(|payload| (payload.len(), decode::<Record>(payload).ok())) {
             Some((length, Some(record))) => {
                 last = record.batch().or(last);
                 if let Some(damage) = damage {
@@ -267,12 +329,7 @@ fn frame(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(FRAME..FRAME + length as usize).filter(|payload| crc32fast::hash(payload) == crc)
 }
 
-fn decode(payload: &[u8]) -> Option<Record> {
-    let (record, _) = bincode::serde::decode_from_slice(payload, bincode::config::standard()).ok()?;
-    Some(record)
-}
-
 /// Where the next whole record begins.
 fn next_whole(bytes: &[u8], from: usize) -> Option<usize> {
-    (from..bytes.len()).find(|at| frame(&bytes[*at..]).and_then(decode).is_some())
+    (from..bytes.len()).find(|at| frame(&bytes[*at..]).is_some_and(|payload| decode::<Record>(payload).is_ok()))
 }

@@ -4,10 +4,13 @@
 //! that a batch's result depends on and is logged before the batch runs; a swap takes effect between two cuts.
 
 mod batch;
+mod budget;
+mod bundle;
 mod checkpointing;
 mod clock;
 mod dead_letters;
 mod definition;
+mod delivery;
 #[cfg(test)]
 mod event_tests;
 mod handle;
@@ -21,6 +24,7 @@ mod recovery;
 #[cfg(test)]
 mod recovery_tests;
 mod replay;
+mod retry;
 mod setup;
 mod sources;
 mod sql;
@@ -28,40 +32,50 @@ mod status;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod typed;
+mod watch;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::pending;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
-use tokio::sync::mpsc;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use self::checkpointing::Checkpointing;
+use self::retry::Retries;
+use self::trial::{Shown, Trial};
+use self::watch::{Before, Watch};
 
 pub use batch::{Done, Purpose, Runner};
+pub use bundle::{Bundle, Unbundled};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use dead_letters::DeadLetters;
-pub use handle::{Handle, Request, Swapped, Target};
-pub use log::{BatchLog, Cut, Record, Running};
+pub use dead_letters::{DeadLetters, Letter};
+pub use delivery::{Delivers, NewSink, Redirected};
+pub use handle::{Care, Handle, Request, Swapped, Target, WatchLimits};
+pub use log::{BatchLog, Cut, Record, Retried, Running};
 pub use planner::{KeptStream, Plans, plan};
 pub use rate::{Measured, PidRateEstimator};
 pub use recovery::forget;
 pub use replay::{Compared, Difference, Past, Recomputed, Replay, Side, Tried};
+pub use retry::{Resent, Sent, Wanted};
 pub use setup::{Ground, OpenSource, Setup, cores};
 pub use sources::Sources;
 pub use sql::Query;
 pub(crate) use sql::readable;
-pub use status::{BatchStats, KeptSize, StateSize, Status};
+pub use status::{BatchStats, KeptSize, RolledBack, StateSize, Status};
 pub use tables::{Table, Tables};
-pub use typed::{BatchWindow, EventWindow, SourceTime, Typed, TypedOperator, TypedSource, Windows};
+pub use trial::{TrialLimits, Trialled};
+pub use typed::{BatchWindow, EventWindow, Fitting, SourceTime, Typed, TypedOperator, TypedSource, Windows};
 
 use crate::block::{BlockId, BlockStore};
 use crate::pipeline::OnReject;
+use crate::sink::Sink;
 use crate::source::{MAX_RECORD_BYTES, Mode};
-use crate::time::BatchTime;
+use crate::time::{BatchTime, millis};
 
 /// Batches that may wait to be run; the stream is not cut further before there are fewer.
 const MOST_QUEUED: usize = 1000;
@@ -71,7 +85,7 @@ enum Event {
     /// The interval of a batch is over.
     Tick,
     /// The batch at work came to its end.
-    Ran(Result<Done>),
+    Ran(Ended),
     /// A checkpoint was written; the oldest that is kept holds what all batches up to this one have left behind.
     Checkpointed(BatchTime),
     /// Somebody wants something.
@@ -106,6 +120,8 @@ pub struct Parts {
     unforgotten: VecDeque<(BatchTime, Vec<BlockId>)>,
     /// What the log is to say of this run, before all else.
     started: Record,
+    /// What delivers the rows of each sink that is a component.
+    deliveries: BTreeMap<String, Delivers>,
     /// Called with each batch that is committed.
     pub on_batch: Box<dyn FnMut(&BatchStats) + Send>,
 }
@@ -120,7 +136,23 @@ struct AtWork {
     queued: Queued,
     started: Instant,
     scheduling: Duration,
-    task: JoinHandle<Result<Done>>,
+    task: Task,
+}
+
+/// Runs a batch, which is given up when this is dropped, as it would be with the process.
+struct Task(JoinHandle<Ended>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What a batch at work came to.
+struct Ended {
+    done: Result<Done>,
+    /// What the component that is tried came to beside it.
+    tried: Option<Result<Shown>>,
 }
 
 /// A pipeline at work.
@@ -131,6 +163,7 @@ pub struct Driver {
     runner: Runner,
     log: BatchLog,
     checkpointing: Option<Checkpointing>,
+    retries: Retries,
     /// Received blocks of committed batches that not every checkpoint holds.
     unforgotten: VecDeque<(BatchTime, Vec<BlockId>)>,
     clock: Arc<dyn Clock>,
@@ -144,13 +177,23 @@ pub struct Driver {
     /// There is no more input.
     ended: bool,
     /// The components that each operator ran before, the last one last.
-    before: HashMap<String, Vec<Running>>,
+    before: HashMap<String, Vec<Fitting>>,
+    /// Sinks that take the place of others as soon as no batch is at work.
+    new_sinks: Vec<(String, Arc<dyn Sink>)>,
+    /// A component that is tried.
+    trial: Option<Trial>,
+    /// The last swap, while it may be taken back.
+    watch: Option<Watch>,
     /// Records that each source has refused.
     refused: HashMap<String, u64>,
     requests: mpsc::Receiver<Request>,
+    /// How many committed batches were computed again.
+    recomputed: usize,
     started: Instant,
     /// What the log is to say of this run.
     started_record: Record,
+    /// The pipeline as it is now, for those outside.
+    shown: Arc<RwLock<Arc<Typed>>>,
     status: Arc<RwLock<Status>>,
     on_batch: Box<dyn FnMut(&BatchStats) + Send>,
 }
@@ -170,17 +213,23 @@ impl Driver {
             rejected: 0,
             last: None,
             operators: typed.running(),
+            sinks: parts.deliveries,
             meters: Default::default(),
             rates: sources.rates(),
             states: Default::default(),
             kept: Default::default(),
             watermarks: runner.rooms.state.watermarks.all(),
             checkpoint: None,
+            rolled_back: None,
         };
         let status = Arc::new(RwLock::new(status));
         let (sender, requests) = mpsc::channel(16);
-        let handle = Handle { requests: sender, status: status.clone(), store: runner.rooms.state.clone() };
         let typed = Arc::new(typed);
+        let shown = Arc::new(RwLock::new(typed.clone()));
+        let store = runner.rooms.state.clone();
+        let handle = Handle { requests: sender, status: status.clone(), store, typed: shown.clone() };
+        let unfinished = backlog.iter().filter(|(_, purpose)| *purpose == Purpose::Run).map(|(cut, _)| cut);
+        let retries = Retries::new(runner.dead_letters.clone(), unfinished);
         let queued = |(cut, purpose)| Queued { typed: typed.clone(), cut: Arc::new(cut), purpose };
         let driver = Self {
             queue: backlog.into_iter().map(queued).collect(),
@@ -190,6 +239,7 @@ impl Driver {
             runner,
             log,
             checkpointing,
+            retries,
             unforgotten: parts.unforgotten,
             clock,
             mode,
@@ -199,10 +249,15 @@ impl Driver {
             draining: false,
             ended: parts.ended,
             before: HashMap::new(),
+            new_sinks: Vec::new(),
+            trial: None,
+            watch: None,
             refused: HashMap::new(),
             requests,
+            recomputed: 0,
             started: Instant::now(),
             started_record: parts.started,
+            shown,
             status,
             on_batch,
         };
@@ -218,6 +273,7 @@ impl Driver {
     pub async fn run(mut self) -> Result<Status> {
         self.log.append(&self.started_record)?;
         let ran = self.work().await;
+        self.see_off().await;
         // What is committed need not be computed again, however the run came to its end.
         let rooms = self.runner.rooms.clone();
         let written = match &mut self.checkpointing {
@@ -234,6 +290,16 @@ impl Driver {
         Ok(self.status.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
+    /// Waits for the batch at work, where the stream ends because of something else: what it still does to sinks must not
+    /// meet with what the next run does. A sink that is down is not waited for.
+    async fn see_off(&mut self) {
+        let Some(AtWork { queued, mut task, .. }) = self.at_work.take() else { return };
+        self.runner.ending.cancel();
+        if let Ok(Ended { done: Err(error), .. }) = (&mut task.0).await {
+            tracing::debug!(batch = %queued.cut.batch, "the batch at work when the stream ended failed, too: {error:#}");
+        }
+    }
+
     async fn work(&mut self) -> Result<()> {
         loop {
             self.start_next();
@@ -244,13 +310,17 @@ impl Driver {
                 // What a stopped host has not received stays where it is, for the next run.
                 Event::Tick if self.draining && self.sources.as_ref().is_none_or(Sources::ended) => self.ended = true,
                 Event::Tick => self.cut().await?,
-                Event::Ran(done) => self.committed(done).await?,
+                Event::Ran(ended) => self.ran(ended).await?,
                 Event::Checkpointed(batch) => self.checkpointed(batch),
                 Event::Asked(Request::Stop) => self.stop(),
-                Event::Asked(Request::Swap { to, reply }) => {
-                    let swapped = self.swap(to);
-                    // Who asked may have gone away; the swap holds all the same.
-                    let _ = reply.send(swapped.map_err(|e| format!("{e:#}")));
+                Event::Asked(Request::Redirect { to, reply }) => {
+                    let redirected = self.redirect(to);
+                    let _ = reply.send(redirected.map_err(|e| format!("{e:#}")));
+                }
+                Event::Asked(Request::Swap { to, care, reply }) => self.asked_to_swap(to, care, reply),
+                Event::Asked(Request::Retry { wanted, reply }) => {
+                    let resent = self.retry(wanted).await;
+                    let _ = reply.send(resent.map_err(|e| format!("{e:#}")));
                 }
             }
         }
@@ -272,7 +342,7 @@ impl Driver {
         };
         let ran = async {
             match at_work {
-                Some(at_work) => (&mut at_work.task).await,
+                Some(at_work) => (&mut at_work.task.0).await,
                 None => pending().await,
             }
         };
@@ -284,7 +354,7 @@ impl Driver {
         };
         tokio::select! {
             biased;
-            done = ran => Ok(Event::Ran(done.map_err(|e| anyhow!("a batch was lost: {e}")).and_then(|done| done))),
+            ended = ran => ended.map(Event::Ran).map_err(|e| anyhow!("a batch was lost: {e}")),
             failed = runner.rooms.blocks.failed() => Err(failed.into()),
             Some(request) = requests.recv() => Ok(Event::Asked(request)),
             written = checkpointed => written.map(Event::Checkpointed),
@@ -297,13 +367,15 @@ impl Driver {
         let batch = self.next;
         self.next = batch.next(self.interval);
         let tables = self.tables.clone();
-        let cut =
-            move |sources: &mut Sources| anyhow::Ok((tables.cut(batch)?, sources.cut(batch)?, sources.exhausted()));
+        let (retried, letters) = self.retries.take(&self.typed, batch);
+        let cut = move |sources: &mut Sources| {
+            anyhow::Ok((tables.cut(batch, &letters)?, sources.cut(batch)?, sources.exhausted()))
+        };
         let (tables, sources, ended) = self.with_sources(cut).await??;
         self.count_refused()?;
         // What a cut names must be there to be read again.
         self.blocks().durable(&sources::stored(&sources)).await?;
-        let cut = Cut { batch, sources, ended, operators: self.typed.running(), tables };
+        let cut = Cut { batch, sources, ended, operators: self.typed.running(), tables, retried };
         self.log.append(&Record::Cut(cut.clone()))?;
         self.queue.push_back(Queued { typed: self.typed.clone(), cut: Arc::new(cut), purpose: Purpose::Run });
         self.ended = self.sources.as_ref().is_some_and(Sources::ended);
@@ -349,40 +421,80 @@ impl Driver {
             return;
         }
         let Some(queued) = self.queue.pop_front() else { return };
+        if !self.new_sinks.is_empty() {
+            self.runner = self.runner.with_sinks(self.new_sinks.drain(..));
+        }
         let scheduling = match self.mode {
             Mode::Live => Duration::from_millis(self.clock.now().saturating_sub(queued.cut.batch.as_millis())),
             // There is no schedule to be behind.
             Mode::Once => Duration::ZERO,
         };
-        let (runner, typed, cut, purpose) =
-            (self.runner.clone(), queued.typed.clone(), queued.cut.clone(), queued.purpose);
-        let task = tokio::spawn(async move { runner.run(typed, cut, purpose).await });
+        let Queued { typed, cut, purpose } = &queued;
+        if let Some(watch) = self.watch.as_mut().filter(|watch| watch.before.is_none() && watch.covers(cut)) {
+            let positions = self.checkpointing.as_ref().map(Checkpointing::positions).cloned().unwrap_or_default();
+            watch.before = Some(Before { store: Arc::new(self.runner.rooms.state.fork()), positions });
+        }
+        if self.trial.take_if(|trial| trial.is_abandoned()).is_some() {
+            tracing::info!("a trial was given up by whoever asked for it");
+        }
+        let trial = self.trial.as_mut().filter(|_| *purpose == Purpose::Run);
+        let beside = trial.map(|trial| trial.beside(&self.runner, typed, cut));
+        let typed = beside.as_ref().map_or(typed, |beside| &beside.typed).clone();
+        let trap_limit = self.watch.as_ref().filter(|watch| watch.covers(cut)).map(Watch::trap_limit);
+        let (runner, cut, purpose) = (Runner { trap_limit, ..self.runner.clone() }, cut.clone(), *purpose);
+        let task = Task(tokio::spawn(async move {
+            let run = runner.run(typed, cut, purpose);
+            let Some(beside) = beside else { return Ended { done: run.await, tried: None } };
+            match tokio::join!(run, beside.run()) {
+                (Ok(done), tried) => Ended { tried: Some(beside.compare(&done, tried).await), done: Ok(done) },
+                (failed, _) => Ended { done: failed, tried: None },
+            }
+        }));
         self.at_work = Some(AtWork { queued, started: Instant::now(), scheduling, task });
     }
 
-    /// Logs that the batch at work is done, and lets go of its input.
-    async fn committed(&mut self, done: Result<Done>) -> Result<()> {
+    /// The batch at work came to its end: logs that it is done, and lets go of its input.
+    async fn ran(&mut self, Ended { done, tried }: Ended) -> Result<()> {
         let Some(AtWork { queued, started, scheduling, .. }) = self.at_work.take() else { return Ok(()) };
-        let cut = &queued.cut;
-        let done = done.with_context(|| format!("batch {} failed", cut.batch))?;
+        let cut = queued.cut.clone();
+        let done = match done {
+            Err(error) if self.watch.as_ref().is_some_and(|watch| watch.may_be_blamed(&cut, &error)) => {
+                return self.roll_back(queued, format!("batch {} failed: {error:#}", cut.batch)).await;
+            }
+            done => done.with_context(|| format!("batch {} failed", cut.batch))?,
+        };
+        let watched = self.watch.as_mut().filter(|watch| watch.covers(&cut));
+        let stays = watched.map(|watch| watch.committed(&cut, &done));
+        self.tell(&queued, done, started, scheduling)?;
         if queued.purpose == Purpose::Run {
-            self.tell(&queued, done, started, scheduling)?;
+            self.retries.committed(&cut).await?;
         }
+        if stays.is_none() {
+            self.let_go(&cut);
+        }
+        if let Some(checkpointing) = &mut self.checkpointing {
+            let rooms = &self.runner.rooms;
+            // They can be had from the block log again.
+            rooms.blocks.release(sources::stored(&cut.sources));
+            checkpointing.committed(&cut, self.clock.now(), &rooms.state, &rooms.pool).await?;
+        }
+        if stays == Some(true) {
+            self.end_watch();
+        }
+        if let Some(end) = tried.and_then(|tried| self.trial.as_mut()?.judge(tried)) {
+            self.end_trial(end);
+        }
+        Ok(())
+    }
+
+    /// Lets go of a batch's input, which no batch will ask for any more, unless no checkpoint holds what it has left.
+    fn let_go(&mut self, cut: &Cut) {
         let blocks = sources::stored(&cut.sources);
-        match &mut self.checkpointing {
-            Some(checkpointing) => {
-                self.runner.rooms.blocks.release(blocks.iter().copied());
-                self.unforgotten.push_back((cut.batch, blocks));
-                self.tables.committed(cut.batch);
-                let rooms = &self.runner.rooms;
-                checkpointing.committed(cut, self.clock.now(), &rooms.state, &rooms.pool).await
-            }
-            None => {
-                self.runner.rooms.blocks.forget(&blocks);
-                self.tables.committed(cut.batch);
-                Ok(())
-            }
+        match self.checkpointing {
+            Some(_) => self.unforgotten.push_back((cut.batch, blocks)),
+            None => self.runner.rooms.blocks.forget(&blocks),
         }
+        self.tables.committed(cut.batch);
     }
 
     /// The oldest checkpoint holds what these batches left: their input is needed no more.
@@ -390,13 +502,24 @@ impl Driver {
         while let Some((_, blocks)) = self.unforgotten.pop_front_if(|(committed, _)| *committed <= batch) {
             self.runner.rooms.blocks.forget(&blocks);
         }
-        self.tables.checkpointed(batch);
+        // What is watched may be taken back, to before this checkpoint.
+        if self.watch.is_none() {
+            self.tables.checkpointed(batch);
+        }
         self.status.write().unwrap_or_else(PoisonError::into_inner).checkpoint = Some(batch);
     }
 
-    /// Logs that a batch is committed, and tells whoever wants to know.
+    /// Logs that a batch is committed, and tells whoever wants to know; of one that was before, only what has changed.
     fn tell(&mut self, queued: &Queued, done: Done, started: Instant, scheduling: Duration) -> Result<()> {
         let cut = &queued.cut;
+        if queued.purpose == Purpose::Recompute {
+            self.recomputed += 1;
+            if self.queue.front().is_none_or(|next| next.purpose != Purpose::Recompute) {
+                let (batches, took_ms) = (self.recomputed, millis(self.started.elapsed()));
+                tracing::info!(batches, took_ms, "committed batches computed again");
+            }
+            return Ok(());
+        }
         let rows_in = cut.sources.iter().map(|(_, cut)| sources::rows(cut)).sum();
         let stats = BatchStats {
             batch: cut.batch,
@@ -407,7 +530,7 @@ impl Driver {
             scheduling,
             queued: self.queue.len(),
         };
-        let Done { rows_out, meters, fingerprints } = done;
+        let Done { rows_out, meters, fingerprints, .. } = done;
         self.log.append(&Record::Committed {
             batch: cut.batch,
             rows_in,
@@ -415,6 +538,9 @@ impl Driver {
             meters: meters.clone(),
             fingerprints,
         })?;
+        if queued.purpose == Purpose::Redo {
+            return Ok(());
+        }
         if let Some(sources) = &mut self.sources {
             let finished = self.started.elapsed();
             let measured = Measured { finished, rows: 0, processing: stats.processing, scheduling };
@@ -444,30 +570,153 @@ impl Driver {
         }
     }
 
-    fn swap(&mut self, to: Target) -> Result<Swapped> {
-        let (operator, to, back) = match to {
-            Target::Component(running) => (running.operator.clone(), running, false),
-            Target::Back(operator) => {
-                let before = self.before.get(&operator).and_then(|b| b.last()).cloned();
-                let before = before.with_context(|| {
-                    format!(
-                        "operator `{operator}` runs what it ran when the host started: there is nothing to go back to"
-                    )
-                })?;
-                (operator, before, true)
+    /// Has dead letters sent through again, with the next batch that takes them.
+    async fn retry(&mut self, wanted: Wanted) -> Result<Resent> {
+        if self.mode == Mode::Once {
+            bail!(
+                "a run over all input takes none of its dead letters again: mend what they lack, and run it once more"
+            );
+        }
+        if self.draining || self.ended {
+            bail!("no batch comes that dead letters could go with: the host is stopping, or all its input has ended");
+        }
+        let queued = self.at_work.iter().map(|at_work| &at_work.queued).chain(&self.queue);
+        let running = queued.filter(|queued| queued.purpose == Purpose::Run).map(|queued| queued.cut.batch).min();
+        self.retries.ask(wanted, running, &self.typed, self.next).await
+    }
+
+    fn asked_to_swap(&mut self, to: Target, care: Care, reply: oneshot::Sender<Result<Swapped, String>>) {
+        let answer = match (&self.trial, to, care.trial) {
+            (Some(trial), _, _) if !trial.is_abandoned() => Err(anyhow!(
+                "{} is being tried in operator `{}`; wait for its end, or end the command that asked for it",
+                trial.to.running.component,
+                trial.to.running.operator
+            )),
+            (_, Target::Component(to), Some(limits)) => {
+                let (operator, component) = (&to.running.operator, &to.running.component);
+                tracing::info!(operator, component, batches = limits.batches, "a trial begins");
+                self.trial = Some(Trial::new(to, limits, care.watch, reply));
+                return;
             }
+            (_, to, _) => self.swap(to, care.watch),
+        };
+        // Who asked may have gone away; the swap holds all the same.
+        let _ = reply.send(answer.map_err(|e| format!("{e:#}")));
+    }
+
+    fn end_trial(&mut self, end: Result<(), String>) {
+        let Some(mut trial) = self.trial.take() else { return };
+        let shown = std::mem::take(&mut trial.shown);
+        let swapped = end.and_then(|()| {
+            self.swap(Target::Component(trial.to.clone()), trial.watch).map_err(|error| format!("{error:#}"))
+        });
+        trial.answer(swapped.map(|swapped| Swapped { trial: Some(shown), ..swapped }));
+    }
+
+    fn swap(&mut self, to: Target, watch: WatchLimits) -> Result<Swapped> {
+        let (to, back) = match to {
+            Target::Component(to) => (to, false),
+            Target::Back(operator) => (self.ran_before(&operator)?, true),
         };
         let mut typed = Typed::clone(&self.typed);
-        let from = typed.swap(&to).with_context(|| format!("there is no component to swap in `{operator}`"))?;
-        self.log.append(&Record::Swapped { from: from.clone(), to: to.clone() })?;
+        let from = typed.swap(&to)?;
+        let (operator, to) = (to.running.operator.clone(), to.running);
+        self.log.append(&Record::Swapped { from: from.running.clone(), to: to.clone() })?;
+        // What was swapped in before has shown that it can stay.
+        self.end_watch();
+        if watch.batches > 0 && !back {
+            self.watch = Some(Watch::new(from.clone(), to.clone(), self.next, watch));
+        }
+        let swapped = Swapped { from: from.running.clone(), to, first_batch: self.next, trial: None };
         let history = self.before.entry(operator).or_default();
         if back {
             history.pop();
         } else {
-            history.push(from.clone());
+            history.push(from);
         }
-        self.status.write().unwrap_or_else(PoisonError::into_inner).operators = typed.running();
+        self.show(typed);
+        Ok(swapped)
+    }
+
+    /// Has another component deliver a sink's rows.
+    fn redirect(&mut self, to: NewSink) -> Result<Redirected> {
+        let NewSink { name, delivers, sink } = to;
+        let from = self.status.read().unwrap_or_else(PoisonError::into_inner).sinks.get(&name).cloned();
+        let from = from.with_context(|| format!("there is no sink `{name}` that is a component"))?;
+        let redirected = Redirected { sink: name.clone(), from, to: delivers.clone() };
+        self.log.append(&Record::Redirected(redirected.clone()))?;
+        let mut typed = Typed::clone(&self.typed);
+        typed.deliver(&name, &delivers);
+        self.show(typed);
+        self.status.write().unwrap_or_else(PoisonError::into_inner).sinks.insert(name.clone(), delivers);
+        self.new_sinks.push((name, sink));
+        Ok(redirected)
+    }
+
+    /// The component that an operator ran before the last swap.
+    fn ran_before(&self, operator: &str) -> Result<Fitting> {
+        let before = self.before.get(operator).and_then(|before| before.last()).cloned();
+        let before = before.with_context(|| {
+            format!("operator `{operator}` runs what it ran when the host started: there is nothing to go back to")
+        })?;
+        ensure!(
+            !self.typed.changes_states(&before),
+            "operator `{operator}` cannot go back to {}: its states were migrated, and {0} keeps them in another form; swap \
+             in a component that migrates them back",
+            before.running.component
+        );
+        Ok(before)
+    }
+
+    /// The pipeline as it is from now on.
+    fn show(&mut self, typed: Typed) {
         self.typed = Arc::new(typed);
-        Ok(Swapped { from, to, first_batch: self.next })
+        self.shown.write().unwrap_or_else(PoisonError::into_inner).clone_from(&self.typed);
+        self.status.write().unwrap_or_else(PoisonError::into_inner).operators = self.typed.running();
+    }
+
+    /// The last swap stays: its batches' input is held no longer.
+    fn end_watch(&mut self) {
+        let Some(watch) = self.watch.take() else { return };
+        watch.since.iter().for_each(|cut| self.let_go(cut));
+    }
+
+    /// Takes the last swap back, and all that its batches have left behind; runs what failed again, with what ran before.
+    async fn roll_back(&mut self, failed: Queued, why: String) -> Result<()> {
+        let Some(Watch { from, to, first, before: Some(before), since, .. }) = self.watch.take() else { return Ok(()) };
+        tracing::warn!(
+            operator = to.operator,
+            from = to.component,
+            to = from.running.component,
+            first_batch = %first,
+            "the swap is rolled back: {why}"
+        );
+        if let Some(checkpointing) = &mut self.checkpointing {
+            checkpointing.go_back(&before, &self.runner.rooms.pool).await?;
+        }
+        let again = from.running.clone();
+        self.log.append(&Record::RolledBack { from: to.clone(), to: again.clone(), first, why: why.clone() })?;
+        self.runner.rooms.state.go_back(&before.store);
+        let mut typed = Typed::clone(&self.typed);
+        typed.swap(&from)?;
+        self.show(typed);
+        self.before.entry(to.operator.clone()).or_default().pop();
+        let redo = since.into_iter().map(|cut| (cut, Purpose::Redo));
+        let queued = [failed].into_iter().chain(self.queue.drain(..)).map(|queued| (queued.cut, queued.purpose));
+        let as_before = redo.chain(queued).map(|(cut, purpose)| {
+            let mut cut = Cut::clone(&cut);
+            cut.replace(&again);
+            Queued { typed: self.typed.clone(), cut: Arc::new(cut), purpose }
+        });
+        self.queue = as_before.collect();
+        if let Some(trial) = self.trial.take() {
+            trial.answer(Err(format!(
+                "nothing was swapped: meanwhile operator `{}` was rolled back: {why}",
+                to.operator
+            )));
+        }
+        let rolled_back = RolledBack { from: to, to: again, first_batch: first, why };
+        self.status.write().unwrap_or_else(PoisonError::into_inner).rolled_back = Some(rolled_back);
+        Ok(())
     }
 }

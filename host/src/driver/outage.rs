@@ -1,11 +1,12 @@
 //! A sink that is down: the batch waits for it, and is tried again until it is done.
 //!
-//! Waiting has no end, since all that could be done instead would lose the batch or end the stream. People are told when
-//! it begins and when it is over.
+//! Waiting has no end while the stream goes on, since all that could be done instead would lose the batch or end the
+//! stream. People are told when it begins and when it is over.
 
 use std::time::Duration;
 
 use anyhow::Result;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::Clock;
@@ -22,6 +23,8 @@ const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 /// The attempts at one thing, for one batch.
 pub(super) struct Attempts<'c> {
     clock: &'c dyn Clock,
+    /// The stream comes to its end for another reason: nothing is waited for any more.
+    ending: &'c CancellationToken,
     batch: BatchTime,
     pause: Duration,
     /// The sink that people were told of.
@@ -30,8 +33,8 @@ pub(super) struct Attempts<'c> {
 
 impl<'c> Attempts<'c> {
     /// None was made yet.
-    pub(super) fn new(clock: &'c dyn Clock, batch: BatchTime) -> Self {
-        Self { clock, batch, pause: FIRST_PAUSE, down: None }
+    pub(super) fn new(clock: &'c dyn Clock, ending: &'c CancellationToken, batch: BatchTime) -> Self {
+        Self { clock, ending, batch, pause: FIRST_PAUSE, down: None }
     }
 
     /// Takes the end of an attempt. Where a sink was in the way, it answers with nothing, after a pause: then another is
@@ -54,7 +57,12 @@ impl<'c> Attempts<'c> {
             self.down = Some(sink.to_owned());
             self.pause = FIRST_PAUSE;
         }
-        self.clock.pause(self.pause.max(asked.unwrap_or_default().min(LONGEST_ASKED))).await;
+        let pause = self.clock.pause(self.pause.max(asked.unwrap_or_default().min(LONGEST_ASKED)));
+        tokio::select! {
+            biased;
+            () = self.ending.cancelled() => return Err(error),
+            () = pause => {}
+        }
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         Ok(None)
     }
@@ -115,7 +123,8 @@ mod tests {
     fn after(ends: Vec<Result<u8>>) -> (Result<u8>, Vec<u64>) {
         let clock = Pauses::default();
         let last = ends.len() - 1;
-        let mut attempts = Attempts::new(&clock, BATCH);
+        let ending = CancellationToken::new();
+        let mut attempts = Attempts::new(&clock, &ending, BATCH);
         let mut told = Err(anyhow!("no attempt was made"));
         for (number, end) in ends.into_iter().enumerate() {
             let answer = block_on(attempts.ended(end));

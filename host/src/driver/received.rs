@@ -43,6 +43,7 @@ mod tests {
             ended: vec![],
             operators: vec![],
             tables: vec![],
+            retried: vec![],
         })
     }
 

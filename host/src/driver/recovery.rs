@@ -4,16 +4,21 @@
 //! cuts; it was committed, so no sink sees it. Then come the batches that were cut and did not commit, with sinks.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use arrow::datatypes::SchemaRef;
 
 use super::batch::Purpose;
+use super::dead_letters::DeadLetters;
+use super::delivery::{Delivers, Redirected};
 use super::log::{BatchLog, Cut, Record, Running};
+use super::retry;
 use super::typed::Typed;
 use crate::checkpoint::Restored;
 use crate::data_dir::PipelineDir;
 use crate::operator::Digest;
+use crate::plan::Operators;
 use crate::plan::segment::with_segment;
 use crate::source::Position;
 use crate::state::KeyedSpec;
@@ -35,6 +40,8 @@ pub(super) struct Recovery {
     pub(super) last: Option<BatchTime>,
     /// What operators ran at last.
     pub(super) running: Vec<Running>,
+    /// What was put in place of the component of a sink.
+    pub(super) delivering: BTreeMap<String, Delivers>,
     /// The pipeline that was run at last.
     pub(super) definition: Option<Digest>,
     /// Whether any batch was cut.
@@ -45,7 +52,7 @@ impl Recovery {
     /// Puts together what the log says, from the checkpoint on.
     pub(super) fn of(records: &[Record], restored: Option<&Restored>) -> Self {
         let mut recovery = Self::default();
-        let mut cuts: BTreeMap<BatchTime, &Cut> = BTreeMap::new();
+        let mut cuts: BTreeMap<BatchTime, Cut> = BTreeMap::new();
         let mut committed = HashSet::new();
         for record in records {
             match record {
@@ -53,18 +60,25 @@ impl Recovery {
                     if recovery.definition != Some(*definition) {
                         // Another pipeline's operators say nothing of this one's.
                         recovery.running.clear();
+                        recovery.delivering.clear();
                     }
                     recovery.definition = Some(*definition);
                     recovery.last = recovery.last.max(Some(*after));
                 }
                 Record::Cut(cut) => {
-                    cuts.insert(cut.batch, cut);
+                    cuts.insert(cut.batch, cut.clone());
                     recovery.running.clone_from(&cut.operators);
                 }
                 Record::Committed { batch, .. } => drop(committed.insert(*batch)),
-                Record::Swapped { to, .. } => {
-                    recovery.running.retain(|running| running.operator != to.operator);
-                    recovery.running.push(to.clone());
+                Record::Swapped { to, .. } => recovery.runs(to),
+                Record::Redirected(Redirected { sink, to, .. }) => {
+                    recovery.delivering.insert(sink.clone(), to.clone());
+                }
+                Record::RolledBack { to, first, .. } => {
+                    recovery.runs(to);
+                    for (_, cut) in cuts.range_mut(first..) {
+                        cut.replace(to);
+                    }
                 }
                 // Whether there is more by now, sources know.
                 Record::Ended => {}
@@ -82,10 +96,15 @@ impl Recovery {
             for (source, cut) in &cut.sources {
                 recovery.positions.entry(source.clone()).or_default().follow(&cut.moved);
             }
-            if committed.contains(&batch) { &mut recovery.recompute } else { &mut recovery.unfinished }
-                .push(cut.clone());
+            if committed.contains(&batch) { &mut recovery.recompute } else { &mut recovery.unfinished }.push(cut);
         }
         recovery
+    }
+
+    /// An operator runs this from now on.
+    fn runs(&mut self, to: &Running) {
+        self.running.retain(|running| running.operator != to.operator);
+        self.running.push(to.clone());
     }
 
     /// Leaves out where sources were that do not fit.
@@ -103,12 +122,14 @@ impl Recovery {
 }
 
 /// Begins anew: forgets all that runs before have left, but for which batch times were used.
-pub fn forget(storage: &dyn Storage, folder: &PipelineDir) -> Result<()> {
+pub fn forget(storage: Arc<dyn Storage>, folder: &PipelineDir) -> Result<()> {
     // A log that is damaged is a reason to begin anew; what can be read of it still counts.
-    let last = Recovery::of(&BatchLog::salvage(storage, &folder.log()), None).last;
+    let records = BatchLog::salvage(&*storage, &folder.log());
+    let last = Recovery::of(&records, None).last;
+    retry::catch_up(&DeadLetters::at(storage.clone(), &folder.dead_letters()), &records)?;
     folder.forget()?;
     if let Some(after) = last {
-        let (mut log, _) = BatchLog::open(storage, &folder.log())?;
+        let (mut log, _) = BatchLog::open(&*storage, &folder.log())?;
         log.append(&Record::Started { engine: 0, definition: Digest::of(b""), after })?;
     }
     Ok(())
@@ -128,10 +149,16 @@ impl Misfits {
         rooms: &BTreeMap<String, KeyedSpec>,
         restored: Option<&Restored>,
         recovery: &Recovery,
-    ) -> Self {
+        operators: &Operators,
+    ) -> Result<Self> {
         let mut misfits = Self::default();
         for (kept, spec) in restored.iter().flat_map(|restored| &restored.specs) {
-            let Some(why) = misfit(rooms.get(kept), spec) else { continue };
+            let room = rooms.get(kept);
+            let is_earlier = room.is_some_and(|room| room.key == spec.key && room.version != spec.version);
+            if is_earlier && typed.migrates(kept, operators)? {
+                continue;
+            }
+            let Some(why) = misfit(room, spec) else { continue };
             // The states of windows are named by their operator, and what of it they are.
             let operator = kept.split('.').next().unwrap_or(kept);
             misfits.found.insert(operator.to_owned(), format!("what operator `{operator}` keeps ({why})"));
@@ -148,7 +175,7 @@ impl Misfits {
                 misfits.found.entry(stream.to_owned()).or_insert(why);
             }
         }
-        misfits
+        Ok(misfits)
     }
 
     /// Refuses to go on without what was not given up.
@@ -181,10 +208,10 @@ fn misfit(room: Option<&KeyedSpec>, kept: &KeyedSpec) -> Option<&'static str> {
     if room.key != kept.key {
         return Some("its key is another now");
     }
-    if room.state != kept.state {
+    if room.state != kept.state && room.version == kept.version {
         return Some("the columns of its state are others now");
     }
-    (room.version != kept.version).then_some("its state is of another version now")
+    (room.version != kept.version).then_some("its state is of another version now, and it exports no `migrate`")
 }
 
 #[cfg(test)]
@@ -195,7 +222,14 @@ mod tests {
     fn cut(batch: u64, next: u64) -> Cut {
         let moved = Moved::Rows(RowsPosition { first: Some(BatchTime::from_millis(1)), next });
         let sources = vec![("s".to_owned(), SourceCut { blocks: vec![], moved })];
-        Cut { batch: BatchTime::from_millis(batch), sources, ended: vec![], operators: vec![], tables: vec![] }
+        Cut {
+            batch: BatchTime::from_millis(batch),
+            sources,
+            ended: vec![],
+            operators: vec![],
+            tables: vec![],
+            retried: vec![],
+        }
     }
 
     fn committed(batch: u64) -> Record {

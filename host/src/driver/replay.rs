@@ -11,19 +11,20 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use arrow::record_batch::RecordBatch;
 use indexmap::IndexMap;
+use tokio_util::sync::CancellationToken;
 
 use super::batch::Ran;
+use super::bundle::Bundle;
 use super::definition::Definitions;
 use super::log::{BatchLog, Cut, Record, Running};
-use super::setup::{rooms, start_states};
+use super::setup::{open_rooms, rooms, start_states};
 use super::{DeadLetters, Purpose, Runner, SystemClock, Typed, cores, received};
 use crate::block::BlockStore;
 use crate::checkpoint::{Checkpoints, Location};
 use crate::data_dir::PipelineDir;
 use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::operator::{Digest, Reference};
-use crate::plan::segment::{detach, segments_of};
-use crate::plan::{KEY_GROUPS, OperatorMeter, Operators, Pool, Rooms};
+use crate::plan::{OperatorMeter, Operators, Pool, Rooms};
 use crate::state::Store;
 use crate::storage::Disk;
 use crate::table::TableStore;
@@ -49,7 +50,8 @@ impl Past {
     }
 
     fn of(records: Vec<Record>) -> Self {
-        let (mut cuts, mut committed) = (BTreeMap::new(), BTreeMap::new());
+        let mut cuts: BTreeMap<BatchTime, (Cut, Digest)> = BTreeMap::new();
+        let mut committed: BTreeMap<BatchTime, (BTreeMap<String, OperatorMeter>, Fingerprints)> = BTreeMap::new();
         let mut definition = Digest::of(b"");
         for record in records {
             match record {
@@ -58,7 +60,14 @@ impl Past {
                 Record::Committed { batch, meters, fingerprints, .. } => {
                     committed.insert(batch, (meters, fingerprints));
                 }
-                Record::Swapped { .. } | Record::Ended => {}
+                Record::RolledBack { to, first, .. } => {
+                    for (_, (cut, _)) in cuts.range_mut(first..) {
+                        cut.replace(&to);
+                    }
+                    // What they gave then, another component made.
+                    committed.range_mut(first..).for_each(|(_, gave)| *gave = Default::default());
+                }
+                Record::Swapped { .. } | Record::Redirected(_) | Record::Ended => {}
             }
         }
         Self { cuts, committed, oldest: None }
@@ -156,9 +165,7 @@ impl Replay {
         typed.wanted = typed.streams.keys().cloned().collect();
         let pool = Pool::new(threads.get())?;
         let state = Arc::new(Store::default());
-        for (name, spec) in rooms(&typed)? {
-            state.keyed.open(&name, spec, KEY_GROUPS);
-        }
+        open_rooms(&state, rooms(&typed)?, restored.as_ref());
         let known: Vec<String> = restored.iter().flat_map(|restored| restored.specs.keys().cloned()).collect();
         let at = restored.as_ref().map(|restored| restored.batch);
         if let Some(restored) = restored {
@@ -187,6 +194,8 @@ impl Replay {
             }),
             dead_letters: DeadLetters::at(Arc::new(Disk), &folder.dead_letters()),
             clock: Arc::new(SystemClock),
+            ending: CancellationToken::new(),
+            trap_limit: None,
         };
         let mut replay = Self { past, typed: Arc::new(typed), operators, definition, runner, at };
         while let Some(before) = replay.next().filter(|next| *next < batch) {
@@ -211,7 +220,7 @@ impl Replay {
     pub async fn step(&mut self) -> Result<Recomputed> {
         let Some(batch) = self.next() else { bail!("there are no more batches") };
         let cut = &self.past.cuts[&batch].0;
-        let ran = self.compute(cut).await?;
+        let ran = compute(&self.runner, &self.typed, cut).await?;
         let staged = self.runner.staged(cut, &ran)?;
         self.runner.leave(batch, staged).await?;
         self.at = Some(batch);
@@ -227,6 +236,22 @@ impl Replay {
         Ok(Recomputed { batch, streams: streams.collect() })
     }
 
+    /// All that an operator's result in a batch depends on; the batch is the next after those that were computed.
+    pub async fn bundle(&self, batch: BatchTime, operator: &str) -> Result<Bundle> {
+        let cut = &self.past.cuts[&batch].0;
+        let Some(typed) = self.typed.operators.get(operator) else {
+            let known: Vec<&str> = self.typed.operators.keys().map(String::as_str).collect();
+            bail!("there is no operator `{operator}`; there is {}", known.join(", "));
+        };
+        if typed.call().is_none() {
+            bail!("operator `{operator}` is no component: there is nothing that could be run elsewhere");
+        }
+        let then = self.past.committed.get(&batch).and_then(|(_, rows)| rows.get(operator)).copied();
+        let registry = self.operators.components().registry();
+        let bundle = Bundle::of(operator, &self.runner, &self.typed, cut, registry, then).await;
+        bundle.with_context(|| format!("what operator `{operator}` was given in batch {batch} cannot be had"))
+    }
+
     /// Computes the next batch twice, as it was and with another component in an operator's place, and stays where it is.
     pub async fn with(&self, operator: &str, reference: &Reference) -> Result<Tried> {
         let Some(batch) = self.next() else { bail!("there are no more batches") };
@@ -234,19 +259,21 @@ impl Replay {
         let (typed, operators) = (self.typed.clone(), self.operators.clone());
         let (name, reference) = (operator.to_owned(), reference.clone());
         let to = tokio::task::spawn_blocking(move || typed.fitting(&name, &reference, &operators)).await??;
-        let mut other = cut.clone();
-        let place = other.operators.iter_mut().find(|running| running.operator == operator);
-        let Some(place) = place else { bail!("operator `{operator}` ran no component in batch {batch}") };
-        let from = std::mem::replace(place, to.clone());
-        let (before, after) = (self.compute(cut).await?, self.compute(&other).await?);
-        let rows = (rows(&before, operator)?, rows(&after, operator)?);
+        let (mut other, to) = (cut.clone(), to.running);
+        let from = other.replace(&to);
+        let from = from.with_context(|| format!("operator `{operator}` ran no component in batch {batch}"))?;
+        // States that the other component migrates are not to be had by the one of then.
+        let fork = self.runner.fork();
+        let (before, after) =
+            (compute(&self.runner, &self.typed, cut).await?, compute(&fork, &self.typed, &other).await?);
+        let rows = (before.rows(operator)?, after.rows(operator)?);
         Ok(Tried { before: (from, side(&before, operator)), after: (to, side(&after, operator)), rows })
     }
+}
 
-    async fn compute(&self, cut: &Cut) -> Result<Ran> {
-        let computed = self.runner.compute(self.typed.clone(), cut, Purpose::Recompute).await;
-        computed.with_context(|| format!("batch {} cannot be computed again", cut.batch))
-    }
+async fn compute(runner: &Runner, typed: &Arc<Typed>, cut: &Cut) -> Result<Ran> {
+    let computed = runner.compute(typed.clone(), cut, Purpose::Recompute).await;
+    computed.with_context(|| format!("batch {} cannot be computed again", cut.batch))
 }
 
 fn side(ran: &Ran, stream: &str) -> Side {
@@ -255,18 +282,6 @@ fn side(ran: &Ran, stream: &str) -> Side {
         meter: report.meters.get(stream).cloned().unwrap_or_default(),
         rows: report.fingerprints.get(stream).copied().unwrap_or_default(),
     }
-}
-
-/// The rows of a stream, in the canonical order.
-fn rows(ran: &Ran, stream: &str) -> Result<Vec<RecordBatch>> {
-    let mut pieces = Vec::new();
-    for batch in ran.room.take_persisted(stream).into_iter().flatten() {
-        for (segment, run) in crate::plan::segment::runs(segments_of(&batch)?) {
-            pieces.push((segment, detach(&batch.slice(run.start, run.len()))?.0));
-        }
-    }
-    pieces.sort_by_key(|(segment, _)| *segment);
-    Ok(pieces.into_iter().map(|(_, rows)| rows).collect())
 }
 
 /// Rows that are in one of two streams only, as JSON, in order, and how many are in both.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
+use tokio_util::sync::CancellationToken;
 
 use super::checkpointing::Checkpointing;
 use super::definition::{self, Definitions};
@@ -15,7 +16,7 @@ use super::recovery::{Misfits, Recovery};
 use super::typed::TypedOperator;
 use super::{
     BatchLog, BatchStats, Clock, Cut, DeadLetters, Driver, Handle, Parts, Record, Runner, Sources, Tables, Typed,
-    initial, received,
+    initial, received, retry,
 };
 use crate::block::BlockStore;
 use crate::checkpoint::{Checkpoints, Location, Restored};
@@ -27,7 +28,7 @@ use crate::source::{self, Mode, Source, SourceContext};
 use crate::state::{KeyedSpec, Store};
 use crate::storage::{Disk, Storage};
 use crate::table::{Contents, TableStore};
-use crate::time::BatchTime;
+use crate::time::{BatchTime, millis};
 use crate::units::Refresh;
 
 /// How much of a pipeline is to be run.
@@ -93,7 +94,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Opens sinks, logs and sources, in this order: nothing is received before it can be kept. A live run goes on where
+    /// Opens logs, sinks and sources, in this order: nothing is received before it can be kept. A live run goes on where
     /// the one before left off.
     pub async fn open(self, typed: Typed, operators: Arc<Operators>, folder: &PipelineDir) -> Result<(Driver, Handle)> {
         if self.mode == Mode::Live {
@@ -160,16 +161,9 @@ impl Setup {
             pipeline: typed.loaded.name.clone(),
             output: self.output.clone(),
             spool: folder.spool(),
+            components: operators.components(),
             horizon: (self.mode == Mode::Live).then(|| interval.saturating_mul(HORIZON_BATCHES)),
         };
-        // What is computed again is for no sink. The definition stays whole: it is kept until this is done.
-        for (name, spec) in pipeline.sinks.iter().filter(|_| extent == Extent::Everything) {
-            let sink = match self.ground.sinks.get(name) {
-                Some(sink) => sink.clone(),
-                None => sink::open(name, spec, typed.union(spec.inputs())?, &sink_context).await?,
-            };
-            sinks.insert(name.clone(), sink);
-        }
         let (mut log, records) = BatchLog::open(&*self.ground.storage, &folder.log())?;
         let (checkpoints, mut restored) = match self.mode {
             Mode::Once => (None, None),
@@ -183,16 +177,32 @@ impl Setup {
         let checkpointed = restored.as_ref().map(|restored| restored.batch);
         let unforgotten = received::unforgotten(&records, oldest, checkpointed);
         let mut recovery = Recovery::of(&records, restored.as_ref());
-        let rooms = rooms(&typed)?;
-        let misfits = Misfits::of(&typed, &rooms, restored.as_ref(), &recovery);
-        misfits.check(&typed.loaded.name, &self.give_up)?;
-        recovery.leave_out(&misfits);
-        restored.iter_mut().for_each(|restored| restored.leave_out(&misfits.names()));
         let definition = definition::digest(&pipeline)?;
         if recovery.definition == Some(definition) {
             // What was swapped in stays, as it would have without the restart.
             typed.resume(&recovery.running, &operators)?;
+            for (sink, with) in &recovery.delivering {
+                tracing::info!(
+                    sink,
+                    delivers = with.component,
+                    "the sink goes on with the component and the grants of the last swap, not with those of the pipeline file"
+                );
+                typed.deliver(sink, with);
+            }
         }
+        // What is computed again is for no sink. The definition stays whole: it is kept until this is done.
+        for (name, spec) in typed.loaded.pipeline.sinks.iter().filter(|_| extent == Extent::Everything) {
+            let sink = match self.ground.sinks.get(name) {
+                Some(sink) => sink.clone(),
+                None => sink::open(name, spec, typed.union(spec.inputs())?, &sink_context).await?,
+            };
+            sinks.insert(name.clone(), sink);
+        }
+        let rooms = rooms(&typed)?;
+        let misfits = Misfits::of(&typed, &rooms, restored.as_ref(), &recovery, &operators)?;
+        misfits.check(&typed.loaded.name, &self.give_up)?;
+        recovery.leave_out(&misfits);
+        restored.iter_mut().for_each(|restored| restored.leave_out(&misfits.names()));
         let first = match self.mode {
             Mode::Once => self.start,
             Mode::Live => first_batch(recovery.last, self.clock.now(), interval, batch.missed),
@@ -212,12 +222,10 @@ impl Setup {
         let tables = open_tables(&mut typed, &table_store, self.mode, &records, oldest)?;
         let pool = Pool::new(self.threads.get())?;
         let state = Arc::new(Store::default());
-        for (name, spec) in rooms {
-            state.keyed.open(&name, spec, KEY_GROUPS);
-        }
+        open_rooms(&state, rooms, restored.as_ref());
         let known: Vec<String> = restored.iter().flat_map(|restored| restored.specs.keys().cloned()).collect();
         if let Some(restored) = restored {
-            pool.install(|| restored.fill(&state));
+            restore(restored, &state, &pool);
         }
         // A host that was killed before its first checkpoint starts as it started then.
         let begun = recovery.recompute.first().or(recovery.unfinished.first());
@@ -241,19 +249,28 @@ impl Setup {
             definition,
             after: recovery.last.unwrap_or(BatchTime::from_millis(0)),
         };
+        let dead_letters = DeadLetters::at(self.ground.storage.clone(), &folder.dead_letters());
+        if extent == Extent::Everything {
+            retry::catch_up(&dead_letters, &records)?;
+        }
         let runner = Runner {
             rooms: Arc::new(Rooms { operators, blocks, sinks, state, tables: table_store, pool }),
-            dead_letters: DeadLetters::at(self.ground.storage.clone(), &folder.dead_letters()),
+            dead_letters,
             clock: self.clock.clone(),
+            ending: CancellationToken::new(),
             partitions,
+            trap_limit: None,
         };
         if extent == Extent::Settling {
             recovery.unfinished.clear();
         } else if recovery.definition != Some(definition) {
+            // What is cut again is of this definition, and the log must say so before.
+            log.append(&started)?;
             recut(&mut recovery.unfinished, &typed, &tables, &mut log)?;
         }
         let backlog = recovery.backlog();
         let Self { mode, clock, on_batch, .. } = self;
+        let deliveries = typed.deliveries(runner.rooms.operators.components().registry())?;
         let parts = Parts {
             typed,
             sources,
@@ -268,6 +285,7 @@ impl Setup {
             checkpointing,
             unforgotten,
             started,
+            deliveries,
             on_batch,
         };
         Ok(Driver::new(parts))
@@ -279,7 +297,12 @@ impl Setup {
 fn recut(unfinished: &mut [Cut], typed: &Typed, tables: &Tables, log: &mut BatchLog) -> Result<()> {
     for cut in unfinished {
         cut.operators = typed.running();
-        cut.tables = tables.cut(cut.batch)?;
+        cut.tables = tables.cut(cut.batch, &[])?;
+        if !cut.retried.is_empty() {
+            // They need not fit any more, and nothing is lost.
+            tracing::warn!(batch = %cut.batch, "dead letters do not go with a batch that was cut before the pipeline changed: they stay");
+            cut.retried.clear();
+        }
         log.append(&Record::Cut(cut.clone()))?;
     }
     Ok(())
@@ -370,6 +393,25 @@ pub(super) fn rooms(typed: &Typed) -> Result<BTreeMap<String, KeyedSpec>> {
         }
     }
     Ok(rooms)
+}
+
+/// Makes room for what operators keep. States of an earlier version lie there as they were, until a batch asks for others.
+pub(super) fn open_rooms(state: &Store, rooms: BTreeMap<String, KeyedSpec>, restored: Option<&Restored>) {
+    for (name, spec) in rooms {
+        let kept = restored.and_then(|restored| restored.specs.get(&name)).filter(|kept| kept.key == spec.key);
+        let spec = kept.map_or_else(|| spec.clone(), |kept| KeyedSpec { timeout: spec.timeout, ..kept.clone() });
+        state.keyed.open(&name, spec, KEY_GROUPS);
+    }
+}
+
+/// Fills the store from a checkpoint.
+fn restore(restored: Restored, state: &Store, pool: &Pool) {
+    let (begun, batch, bytes, reading) = (Instant::now(), restored.batch, restored.bytes, restored.reading);
+    pool.install(|| restored.fill(state));
+    let keyed = state.keyed.operators().into_iter().filter_map(|operator| state.keyed.get(&operator));
+    let keys: usize = keyed.map(|keyed| keyed.keys()).sum();
+    let (reading_ms, filling_ms) = (millis(reading), millis(begun.elapsed()));
+    tracing::info!(%batch, keys, bytes, reading_ms, filling_ms, "checkpoint restored");
 }
 
 /// Gives keys the states that they start with, of operators that keep none yet.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::delivery::Delivers;
 use super::log::Running;
 use super::typed::{Typed, TypedOperator};
 use crate::event_time::Watermark;
@@ -50,6 +51,9 @@ pub struct Status {
     pub last: Option<BatchStats>,
     /// What each operator that is a component runs.
     pub operators: Vec<Running>,
+    /// What delivers the rows of each sink that is a component.
+    #[serde(default)]
+    pub sinks: BTreeMap<String, Delivers>,
     /// What each operator and source did since the host started.
     pub meters: BTreeMap<String, OperatorMeter>,
     /// Each source's rate limit in rows a second, where the rate controller has set one.
@@ -63,9 +67,25 @@ pub struct Status {
     /// What each operator that keeps states has of them.
     #[serde(default)]
     pub states: BTreeMap<String, StateSize>,
+    /// The last swap that was taken back by itself since the host started.
+    #[serde(default)]
+    pub rolled_back: Option<RolledBack>,
     /// What is kept of each stream of which past batches are kept.
     #[serde(default)]
     pub kept: BTreeMap<String, KeptSize>,
+}
+
+/// A swap that was taken back by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledBack {
+    /// What went wrong.
+    pub from: Running,
+    /// What runs again.
+    pub to: Running,
+    /// The first batch that it had run.
+    pub first_batch: BatchTime,
+    /// How it went wrong.
+    pub why: String,
 }
 
 /// The states of an operator.

@@ -142,7 +142,8 @@ async fn batch_times_go_on_after_a_restart_even_when_the_clock_was_set_back() {
 async fn an_operator_that_is_no_component_cannot_be_swapped_and_the_stream_runs_on() {
     let scratch = tempfile::tempdir().expect("a folder");
     let mut bench = start(&DataDir::at(scratch.path()), NOW).await;
-    let error = bench.handle.swap(Target::Back("marked".into())).await.expect_err("nothing to go back to");
+    let error =
+        bench.handle.swap(Target::Back("marked".into()), Care::default()).await.expect_err("nothing to go back to");
     assert!(error.to_string().contains("`marked` runs what it ran when the host started"), "{error:#}");
     assert_eq!(bench.tick().await, (NOW + 1000, 3));
     bench.stop().await;

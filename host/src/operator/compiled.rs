@@ -94,7 +94,7 @@ impl Components {
             Some(component) => component,
             None => self.compile(digest, bytes)?,
         };
-        let pre = linker(&self.engine)
+        let pre = linker(&self.engine, world)
             .and_then(|linker| linker.instantiate_pre(&component))
             .map_err(anyhow::Error::from)
             .with_context(|| format!("component {} cannot be linked", digest.short()))?;

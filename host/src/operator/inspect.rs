@@ -1,17 +1,21 @@
 //! What a component is, read from its bytes before anything of it is compiled: its world, its imports, its name.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use wasmparser::{Encoding, Parser, Payload};
 
+use super::http::HTTP_INTERFACE;
 use super::instance::LOG_INTERFACE;
 
 /// The version of the interface that this host serves.
 const INTERFACE_VERSION: &str = "0.1.0";
 
-/// Interfaces that a component may import: the log, and the types, which hold no function.
-const ALLOWED_IMPORTS: [&str; 2] = [LOG_INTERFACE, "weir:operator/rows@0.1.0"];
+/// The types, an interface without a function.
+const ROWS_INTERFACE: &str = "weir:operator/rows@0.1.0";
 
 /// The custom section in which an SDK writes the plugin's name and version, with a zero byte between.
 const NAME_SECTION: &str = "weir-plugin";
@@ -42,6 +46,17 @@ impl World {
         }
     }
 
+    /// The interface that a component of the world `state` exports where it can take over the states of earlier versions.
+    pub(super) fn migrate() -> String {
+        format!("weir:operator/migrate@{INTERFACE_VERSION}")
+    }
+
+    /// Whether a component of this world may import an interface: any the log and the types, a sink also what the
+    /// pipeline can grant.
+    fn may_import(self, import: &str) -> bool {
+        matches!(import, LOG_INTERFACE | ROWS_INTERFACE) || (self == Self::Sink && import == HTTP_INTERFACE)
+    }
+
     /// The interface that a component of this world exports.
     pub(super) fn interface(self) -> String {
         format!("weir:operator/{}@{INTERFACE_VERSION}", self.name())
@@ -69,12 +84,12 @@ pub enum NotAnOperator {
     )]
     NoComponentType,
     /// It wants something from outside.
-    #[error(
-        "imports `{import}`, which operators may not: an operator is a pure function and may import only `{LOG_INTERFACE}`.{hint}"
-    )]
+    #[error("imports `{import}`, which {rule}.{hint}")]
     Import {
         /// The import's name.
         import: String,
+        /// What it may import.
+        rule: String,
         /// How to get rid of it.
         hint: &'static str,
     },
@@ -101,11 +116,8 @@ pub struct Identity {
 /// Reads the world of a component and refuses imports outside it.
 pub fn inspect(bytes: &[u8]) -> Result<World, NotAnOperator> {
     let surface = Surface::read(bytes)?;
-    if let Some(import) = surface.imports.iter().find(|i| !ALLOWED_IMPORTS.contains(&i.as_str())) {
-        return Err(refused(import));
-    }
-    let worlds: Vec<World> =
-        World::ALL.into_iter().filter(|w| surface.exports.iter().any(|e| *e == w.interface())).collect();
+    let worlds = surface.worlds();
+    surface.check_imports(&worlds)?;
     match worlds[..] {
         [world] => Ok(world),
         [] => Err(NotAnOperator::NoWorld {
@@ -121,15 +133,14 @@ pub fn componentize(bytes: &[u8]) -> Result<Vec<u8>, NotAnOperator> {
         return Ok(bytes.to_vec());
     }
     let module = Surface::read(bytes)?;
+    let worlds = module.worlds();
     if !module.sections.iter().any(|s| s.starts_with("component-type")) {
         return Err(match module.imports.iter().find(|i| i.starts_with("wasi")) {
-            Some(import) => refused(import),
+            Some(import) => refused(import, &worlds),
             None => NotAnOperator::NoComponentType,
         });
     }
-    if let Some(import) = module.imports.iter().find(|i| !ALLOWED_IMPORTS.contains(&i.as_str())) {
-        return Err(refused(import));
-    }
+    module.check_imports(&worlds)?;
     wit_component::ComponentEncoder::default()
         .validate(true)
         .module(bytes)
@@ -151,21 +162,29 @@ pub fn identity(bytes: &[u8]) -> Option<Identity> {
     None
 }
 
-fn refused(import: &str) -> NotAnOperator {
+fn refused(import: &str, worlds: &[World]) -> NotAnOperator {
+    let rule = if worlds == [World::Sink] {
+        format!("sinks may not: a sink may import only `{HTTP_INTERFACE}` and `{LOG_INTERFACE}`")
+    } else {
+        format!("operators may not: an operator is a pure function and may import only `{LOG_INTERFACE}`")
+    };
     let hint = if import.starts_with("wasi") {
         " For Rust, build for wasm32-unknown-unknown instead of a wasi target."
+    } else if import == HTTP_INTERFACE {
+        " What is to be sent goes through a sink: a component of the world `sink` may import it."
     } else if import.starts_with("weir:operator/") {
         " It was built against another version of the interface: rebuild it with this host's SDK."
     } else {
         ""
     };
-    NotAnOperator::Import { import: import.to_owned(), hint }
+    NotAnOperator::Import { import: import.to_owned(), rule, hint }
 }
 
 /// The names on the outside of a component or core module.
 #[derive(Default)]
 struct Surface {
     imports: Vec<String>,
+    /// Of a core module, `INTERFACE#FUNCTION`.
     exports: Vec<String>,
     sections: Vec<String>,
 }
@@ -198,6 +217,11 @@ impl Surface {
                         surface.exports.push(export.map_err(invalid)?.name.name.to_owned());
                     }
                 }
+                Payload::ExportSection(section) if depth == 1 => {
+                    for export in section {
+                        surface.exports.push(export.map_err(invalid)?.name.to_owned());
+                    }
+                }
                 Payload::ImportSection(section) if depth == 1 => {
                     for import in section.into_imports() {
                         surface.imports.push(import.map_err(invalid)?.module.to_owned());
@@ -208,5 +232,23 @@ impl Surface {
             }
         }
         Ok(surface)
+    }
+
+    /// The worlds of which it exports the interface.
+    fn worlds(&self) -> Vec<World> {
+        let exports = |world: &World| {
+            let interface = world.interface();
+            self.exports.iter().any(|export| export.split('#').next() == Some(&interface))
+        };
+        World::ALL.into_iter().filter(exports).collect()
+    }
+
+    fn check_imports(&self, worlds: &[World]) -> Result<(), NotAnOperator> {
+        // What is of no world, or of several, is held to the strictest.
+        let world = if let [world] = worlds { *world } else { World::Transform };
+        match self.imports.iter().find(|import| !world.may_import(import)) {
+            Some(import) => Err(refused(import, worlds)),
+            None => Ok(()),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! A guest for one task: store, limits, fuel, captured log, and the verdict when a call goes wrong.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{ComponentNamedList, ComponentType, Func, Instance, Lift, Linker, Lower, TypedFunc};
@@ -9,10 +10,11 @@ use wasmtime::{ResourceLimiter, Store, Trap};
 use super::columns::WitField;
 use super::compiled::Compiled;
 use super::engine::Engine;
+use super::http::{self, Http, HttpError, HttpRequest, HttpResponse};
 use super::inspect::World;
 use crate::units::Size;
 
-/// The interface whose `log` a guest may call; the only import that there is.
+/// The interface whose `log` a guest may call; the only import that there is, but for a sink's.
 pub(super) const LOG_INTERFACE: &str = "weir:operator/log@0.1.0";
 
 /// Most bytes of log that a task keeps.
@@ -171,9 +173,19 @@ pub(super) struct Host {
     denied: bool,
     log: Vec<(LogLevel, String)>,
     log_bytes: usize,
+    /// What sends for the guest. None: nothing is to be sent.
+    http: Option<Arc<dyn Http>>,
 }
 
 impl Host {
+    /// Sends for the guest.
+    pub(super) fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        match &self.http {
+            Some(http) => http.send(request),
+            None => Err(HttpError::Denied("nothing can be sent before `write`".to_owned())),
+        }
+    }
+
     fn log(&mut self, level: LogLevel, message: String) {
         if self.log_bytes > LOG_BOUND {
             return;
@@ -205,8 +217,8 @@ impl ResourceLimiter for Host {
     }
 }
 
-/// A linker that offers `log` and nothing else.
-pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
+/// A linker that offers `log`, to a sink also `http`, and nothing else.
+pub(super) fn linker(engine: &Engine, world: World) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine.wasmtime());
     linker.instance(LOG_INTERFACE)?.func_wrap(
         "log",
@@ -215,6 +227,9 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
             Ok(())
         },
     )?;
+    if world == World::Sink {
+        http::link(&mut linker)?;
+    }
     Ok(linker)
 }
 
@@ -240,6 +255,7 @@ impl Guest {
             denied: false,
             log: Vec::new(),
             log_bytes: 0,
+            http: None,
         };
         let mut store = Store::new(compiled.engine().wasmtime(), host);
         store.limiter(|host| host);
@@ -252,6 +268,11 @@ impl Guest {
         let mut guest = Self { store, instance, limits, used: Usage::default() };
         guest.account()?;
         Ok(guest)
+    }
+
+    /// From here on, what the guest sends is sent.
+    pub(super) fn grant(&mut self, http: Arc<dyn Http>) {
+        self.store.data_mut().http = Some(http);
     }
 
     /// Finds a function of an exported interface.

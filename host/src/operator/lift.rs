@@ -1,6 +1,9 @@
 //! What a guest answered, checked and made Arrow arrays. A guest may lie about anything: every length, offset, index
 //! and byte of text is checked here, and nowhere else.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use arrow::array::{

@@ -13,6 +13,7 @@ use super::inspect::World;
 use super::instance::{CallError, Export, Guest, Limits, LogLevel, Usage, configured_keyed, contract, failure};
 use super::lift;
 use super::transform::{Reject, read_columns, rejects, unique_names};
+use crate::fault;
 use crate::time::BatchTime;
 
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
@@ -83,6 +84,7 @@ struct WitUpdated {
 }
 
 type Update<'a> = TypedFunc<(u64, WitTouched<'a>), (Result<WitUpdated, String>,)>;
+type Migrate<'a> = TypedFunc<(u32, &'a [WitField], BatchIn<'a>), (Result<BatchOut, String>,)>;
 
 /// The keys of a call, an entry each.
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +128,7 @@ pub struct State {
     state: SchemaRef,
     output: SchemaRef,
     limits: Limits,
+    migrates: bool,
 }
 
 impl State {
@@ -138,14 +141,16 @@ impl State {
         limits: Limits,
     ) -> Result<Self, CallError> {
         let (key_fields, fields) = (wit_fields(keys)?, wit_fields(input)?);
-        let (_, shape) = configured_keyed::<WitShape>(&compiled, World::State, limits, config, &key_fields, &fields)?;
+        let (mut guest, shape) =
+            configured_keyed::<WitShape>(&compiled, World::State, limits, config, &key_fields, &fields)?;
+        let migrates = guest.export(&World::migrate(), "migrate").is_ok();
         let reads = read_columns(shape.reads.as_deref(), input)?;
         let schema = |fields: &[WitField]| Arc::new(Schema::new(fields.iter().map(arrow_field).collect::<Vec<_>>()));
         let (state, output) = (schema(&shape.state), schema(&shape.output));
         unique_names(&state)?;
         unique_names(&output)?;
         let config = config.to_owned();
-        Ok(Self { compiled, config, keys: key_fields, input: fields, shape, reads, state, output, limits })
+        Ok(Self { compiled, config, keys: key_fields, input: fields, shape, reads, state, output, limits, migrates })
     }
 
     /// The columns of a key's state.
@@ -168,9 +173,21 @@ impl State {
         &self.reads
     }
 
-    /// A fresh instance for one task.
-    pub(super) fn task(self: &Arc<Self>, batch: BatchTime) -> Result<StateTask, CallError> {
-        let (mut guest, shape) = configured_keyed::<WitShape>(
+    /// Whether it can take over states of earlier versions.
+    pub fn migrates(&self) -> bool {
+        self.migrates
+    }
+
+    /// A fresh instance that takes over states of version `from`, which have these columns.
+    pub fn migration(&self, from: u32, columns: &Schema) -> Result<Migration<'_>, CallError> {
+        let mut guest = self.guest()?;
+        let migrate = guest.export(&World::migrate(), "migrate")?;
+        Ok(Migration { state: self, guest, migrate, from, columns: wit_fields(columns)? })
+    }
+
+    /// A fresh instance, configured.
+    fn guest(&self) -> Result<Guest, CallError> {
+        let (guest, shape) = configured_keyed::<WitShape>(
             &self.compiled,
             World::State,
             self.limits,
@@ -181,8 +198,34 @@ impl State {
         if shape != self.shape {
             return Err(contract("`configure` answered differently from the time before: it is not a pure function"));
         }
+        Ok(guest)
+    }
+
+    /// A fresh instance for one task.
+    pub(super) fn task(self: &Arc<Self>, batch: BatchTime) -> Result<StateTask, CallError> {
+        let mut guest = self.guest()?;
         let update = guest.export(&World::State.interface(), "update")?;
         Ok(StateTask { state: self.clone(), guest, update, batch })
+    }
+}
+
+/// One instance that brings states of an earlier version to its own. After an error it must be dropped.
+pub struct Migration<'s> {
+    state: &'s State,
+    guest: Guest,
+    migrate: Export,
+    from: u32,
+    columns: Vec<WitField>,
+}
+
+impl Migration<'_> {
+    /// States of the earlier version to as many of this one.
+    pub fn migrate(&mut self, states: &RecordBatch) -> Result<RecordBatch, CallError> {
+        let rows = lowered(states)?;
+        let columns = rows.columns();
+        let migrate: Migrate<'_> = self.guest.typed(self.migrate)?;
+        let (answer,) = self.guest.call(migrate, (self.from, &self.columns, rows.batch(&columns)))?;
+        lift::batch("migrate", &self.state.state, answer.map_err(failure)?, states.num_rows())
     }
 }
 
@@ -211,7 +254,7 @@ impl StateTask {
             causes: touched.causes,
         };
         let update: Update<'_> = self.guest.typed(self.update)?;
-        let (answer,) = self.guest.call(update, (self.batch.as_millis(), wit))?;
+        let (answer,) = self.guest.call(update, (fault::batch_time(self.batch).as_millis(), wit))?;
         let updated = answer.map_err(failure)?;
         one_each("fates", updated.fates.len(), keys)?;
         one_each("timers", updated.timers.len(), keys)?;
@@ -250,7 +293,7 @@ fn one_each(what: &str, found: usize, keys: usize) -> Result<(), CallError> {
 }
 
 /// Checks which keys output rows come from.
-fn whence(from: &[u32], keys: usize) -> Result<(), CallError> {
+pub(super) fn whence(from: &[u32], keys: usize) -> Result<(), CallError> {
     if let Some(i) = from.windows(2).position(|w| w[1] < w[0]) {
         return Err(contract(format!(
             "`update`: output-from decreases from {} to {} at output row {}",

@@ -6,16 +6,21 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use wasmtime::component::{ComponentType, Lift, TypedFunc};
 
 use super::columns::{BatchIn, ColumnOut, Lowered, WitField, WitReject, arrow_field, wit_fields};
 use super::compiled::Compiled;
 use super::inspect::World;
-use super::instance::{CallError, Export, Guest, Limits, LogLevel, Usage, bounded, configured, contract, failure};
+use super::instance::{
+    CallError, Export, Guest, Limits, LogLevel, Usage, Verdict, bounded, configured, contract, failure,
+};
 use super::lift::{self, Cuttable};
+use crate::fault;
 use crate::rows::{ColumnType, of_columns};
 use crate::time::BatchTime;
+use crate::units::Size;
 
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
 #[component(record)]
@@ -51,6 +56,20 @@ pub struct Reject {
     pub row: usize,
     /// Why.
     pub reason: String,
+    /// Whether the operator went wrong on it, and did not say itself that it does not take it.
+    pub trapped: bool,
+}
+
+impl Reject {
+    /// A row that somebody knows why not to take.
+    pub fn refused(row: usize, reason: String) -> Self {
+        Self { row, reason, trapped: false }
+    }
+
+    /// A row on which the operator went wrong.
+    pub(super) fn trapped(row: usize, verdict: impl ToString) -> Self {
+        Self { row, reason: verdict.to_string(), trapped: true }
+    }
 }
 
 /// The answer to one chunk.
@@ -125,7 +144,7 @@ impl TransformTask {
         let lowered = Lowered::new(chunk, &t.reads)?;
         let columns = lowered.columns();
         let apply: Apply<'_> = self.guest.typed(self.apply)?;
-        let (answer,) = self.guest.call(apply, (self.batch.as_millis(), lowered.batch(&columns)))?;
+        let (answer,) = self.guest.call(apply, (fault::batch_time(self.batch).as_millis(), lowered.batch(&columns)))?;
         let emitted = answer.map_err(failure)?;
         let rejects = rejects(emitted.rejects, chunk.num_rows())?;
         let origin = match emitted.origin {
@@ -137,7 +156,7 @@ impl TransformTask {
         let added = lift::columns("apply", &t.adds, emitted.columns, rows, Some(&input))?;
         let mut arrays = Vec::with_capacity(t.keeps.len() + added.len());
         for &i in &t.keeps {
-            arrays.push(carry(chunk.column(i), origin.as_ref())?);
+            arrays.push(carry(chunk.column(i), origin.as_ref(), t.limits.output)?);
         }
         arrays.extend(added);
         let rows = of_columns(t.output.clone(), arrays, rows).map_err(|e| contract(e.to_string()))?;
@@ -155,14 +174,17 @@ impl TransformTask {
     }
 }
 
-fn carry(column: &ArrayRef, origin: Option<&UInt32Array>) -> Result<ArrayRef, CallError> {
-    match origin {
-        None => Ok(column.clone()),
-        Some(from) => take(column, from, None).map_err(|e| CallError::Host(e.to_string())),
-    }
+/// A column that is kept, with the rows that the answer has of it.
+pub(super) fn carry(column: &ArrayRef, origin: Option<&UInt32Array>, limit: Size) -> Result<ArrayRef, CallError> {
+    let Some(from) = origin else { return Ok(column.clone()) };
+    take(column, from, None).map_err(|error| match error {
+        // A few rows, answered with many times over.
+        ArrowError::OffsetOverflowError(_) => Verdict::Output { limit }.into(),
+        error => CallError::Host(error.to_string()),
+    })
 }
 
-fn origin(from: Vec<u32>, rows: usize) -> Result<UInt32Array, CallError> {
+pub(super) fn origin(from: Vec<u32>, rows: usize) -> Result<UInt32Array, CallError> {
     if let Some(i) = from.windows(2).position(|w| w[1] < w[0]) {
         return Err(contract(format!(
             "`apply`: origin decreases from {} to {} at output row {}",
@@ -190,7 +212,7 @@ pub(super) fn rejects(rejects: Vec<WitReject>, rows: usize) -> Result<Vec<Reject
         if !seen.insert(row) {
             return Err(contract(format!("row {row} rejected twice")));
         }
-        out.push(Reject { row: row as usize, reason: bounded(reason) });
+        out.push(Reject::refused(row as usize, bounded(reason)));
     }
     out.sort_by_key(|r| r.row);
     Ok(out)

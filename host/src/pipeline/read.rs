@@ -89,7 +89,9 @@ impl Reader<'_> {
             }
             (Shape::Array(items), DeValue::Array(values)) => Some(Value::Array(self.items(values, items))),
             (Shape::Boolean, DeValue::Boolean(value)) => Some(Value::Boolean(*value)),
-            (Shape::Integer { minimum }, DeValue::Integer(value)) => self.integer(integer(value), minimum, at),
+            (Shape::Integer { minimum } | Shape::IntegerOrText { minimum, .. }, DeValue::Integer(value)) => {
+                self.integer(integer(value), minimum, at)
+            }
             (Shape::Number, DeValue::Integer(value)) => self.number(integer(value).map(|i| i as f64), at),
             (Shape::Number, DeValue::Float(value)) => self.number(value.as_str().parse().ok(), at),
             (shape, DeValue::String(text)) => {
@@ -180,7 +182,9 @@ impl Reader<'_> {
     fn text(&mut self, shape: Shape, expanded: Expanded<'_>, at: usize) -> Option<Value> {
         let Expanded { text, whole } = expanded;
         match shape {
-            Shape::Text(rule) => self.unit(rule, &text, at).then(|| Value::String(text.into_owned())),
+            Shape::Text(rule) | Shape::IntegerOrText { text: rule, .. } => {
+                self.unit(rule, &text, at).then(|| Value::String(text.into_owned()))
+            }
             Shape::Word(words) if words.contains(&&*text) => Some(Value::String(text.into_owned())),
             Shape::Word(words) => {
                 let message = format!("unknown value `{text}` for {}{}", self.place(), hint(&text, words));
@@ -270,6 +274,9 @@ impl Reader<'_> {
     fn mismatch<T>(&mut self, shape: &Shape, found: &str, at: usize) -> Option<T> {
         let expected = match shape {
             Shape::Text(Text { example: Some(example), .. }) => format!("a string such as \"{example}\""),
+            Shape::IntegerOrText { text: Text { example: Some(example), .. }, .. } => {
+                format!("an integer, or a string such as \"{example}\"")
+            }
             Shape::Word(known) => format!("one of {}", words(known.iter().copied())),
             shape => name(shape).to_owned(),
         };
@@ -324,6 +331,7 @@ fn name(shape: &Shape) -> &'static str {
     match shape {
         Shape::Boolean => "true or false",
         Shape::Integer { .. } => "an integer",
+        Shape::IntegerOrText { .. } => "an integer or a string",
         Shape::Number => "a number",
         Shape::Text(_) | Shape::Word(_) => "a string",
         Shape::Array(_) => "an array",

@@ -6,7 +6,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::units::{Period, Rate, Refresh, Size, UnitError};
+use crate::origin::Origin;
+use crate::units::{Budget, Period, Rate, Refresh, Size};
 
 use super::schema::reader_schema;
 
@@ -23,6 +24,13 @@ pub(super) enum Shape {
     },
     /// A finite number.
     Number,
+    /// A whole number, or a text that says as much in another way.
+    IntegerOrText {
+        /// The least.
+        minimum: i64,
+        /// The text.
+        text: Text,
+    },
     /// Text.
     Text(Text),
     /// One of a few words.
@@ -50,13 +58,15 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Whether a text with a unit can be read.
-    pub(super) fn check(self, text: &str) -> Result<(), UnitError> {
+    /// Whether a text of this format can be read; else why not.
+    pub(super) fn check(self, text: &str) -> Result<(), String> {
         match self.format {
-            Some("period") => text.parse::<Period>().map(drop),
-            Some("size") => text.parse::<Size>().map(drop),
-            Some("rate") => text.parse::<Rate>().map(drop),
-            Some("refresh") => text.parse::<Refresh>().map(drop),
+            Some("period") => text.parse::<Period>().map(drop).map_err(|e| e.to_string()),
+            Some("size") => text.parse::<Size>().map(drop).map_err(|e| e.to_string()),
+            Some("rate") => text.parse::<Rate>().map(drop).map_err(|e| e.to_string()),
+            Some("refresh") => text.parse::<Refresh>().map(drop).map_err(|e| e.to_string()),
+            Some("budget") => text.parse::<Budget>().map(drop).map_err(|e| e.to_string()),
+            Some("origin") => text.parse::<Origin>().map(drop).map_err(|e| e.to_string()),
             _ => Ok(()),
         }
     }
@@ -114,9 +124,13 @@ impl Shape {
             }
             Some("array") => Self::Array(&schema["items"]),
             Some("object") => Self::Table(TableShape { schema }),
-            _ => match schema["oneOf"].as_array() {
-                Some(variants) => Self::choice(variants).unwrap_or(Self::Any),
-                None => Self::Any,
+            _ => match (schema["oneOf"].as_array(), schema["anyOf"].as_array().map(Vec::as_slice)) {
+                (Some(variants), _) => Self::choice(variants).unwrap_or(Self::Any),
+                (None, Some([number, text])) => match (Self::of(number), Self::of(text)) {
+                    (Self::Integer { minimum }, Self::Text(text)) => Self::IntegerOrText { minimum, text },
+                    _ => Self::Any,
+                },
+                (None, _) => Self::Any,
             },
         }
     }
@@ -124,7 +138,7 @@ impl Shape {
     /// The least number that may stand here.
     pub(super) fn minimum(&self) -> i64 {
         match self {
-            Self::Integer { minimum } => *minimum,
+            Self::Integer { minimum } | Self::IntegerOrText { minimum, .. } => *minimum,
             _ => i64::MIN,
         }
     }

@@ -118,9 +118,8 @@ impl Merger {
     /// Deals with units that were lost, by the operator's policy. `keys` has a row for each.
     pub(super) fn lost(&self, keys: &RecordBatch, groups: &[u32], lost: &[Reject]) -> Result<()> {
         self.batch.report().count(&self.call.operator, 0, 0, lost.len() as u64);
-        let lost: Vec<Reject> =
-            lost.iter().enumerate().map(|(row, reject)| Reject { row, reason: reject.reason.clone() }).collect();
-        self.batch.reject(&self.call, keys, &lost, |row| (groups[row], u64::MAX))
+        let lost: Vec<Reject> = lost.iter().enumerate().map(|(row, reject)| Reject { row, ..reject.clone() }).collect();
+        self.batch.reject_keys(&self.call, keys, &lost, |row| (groups[row], u64::MAX))
     }
 
     /// Ends the work.

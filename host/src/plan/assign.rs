@@ -80,7 +80,7 @@ impl Work for Worker {
             let time = match time {
                 Ok(time) => time,
                 Err(reason) => {
-                    refused.push(Reject { row, reason });
+                    refused.push(Reject::refused(row, reason));
                     continue;
                 }
             };
@@ -93,7 +93,7 @@ impl Work for Worker {
                 }
             }
             if let Some(last) = last.filter(|_| !open) {
-                late.push(Reject { row, reason: self.lateness(last) });
+                late.push(Reject::refused(row, self.lateness(last)));
             }
             if assigned.rows.len() >= ROWS {
                 out.push(std::mem::take(&mut assigned).finish(&self.schema, &rows, &segments)?);

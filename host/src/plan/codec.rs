@@ -8,6 +8,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 
 use super::node::{Stage, StageExec};
+use crate::decode::decode;
 
 /// Encodes [`StageExec`] nodes with bincode.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,8 +26,7 @@ impl PhysicalExtensionCodec for Codec {
         _: &TaskContext,
         _: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let (stage, _): (Stage, _) =
-            bincode::serde::decode_from_slice(buf, bincode::config::standard()).map_err(external)?;
+        let stage: Stage = decode(buf).map_err(external)?;
         stage.over(inputs.to_vec())
     }
 

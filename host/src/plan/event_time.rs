@@ -78,7 +78,7 @@ impl Reader {
         for (row, time) in times(rows.column(self.node.column))?.into_iter().enumerate() {
             match time {
                 Ok(time) => self.latest = self.latest.max(time.unsigned_abs()),
-                Err(reason) => refused.push(Reject { row, reason }),
+                Err(reason) => refused.push(Reject::refused(row, reason)),
             }
         }
         let places = places(&rows, &mut self.position)?;

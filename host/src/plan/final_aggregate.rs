@@ -176,7 +176,7 @@ impl Worker {
             rows.push(folded.rows);
         }
         self.batch.report().count(&self.node.call.operator, 0, 0, rejects.len() as u64);
-        self.batch.reject(&self.node.call, &keyed.keys, &rejects, |row| {
+        self.batch.reject_keys(&self.node.call, &keyed.keys, &rejects, |row| {
             let segment = keyed.segments.value(row);
             // Counted within the segment: what comes before it in this partition depends on the partitioning.
             let first = keyed.segments.values().partition_point(|&s| s < segment);

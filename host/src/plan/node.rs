@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use super::rooms::{BatchRoom, Rooms};
 use super::{
     Adopt, Assign, Deal, EventFold, EventTime, FinalAggregate, Fingerprint, Gather, Hold, Merge, PartialAggregate,
-    Persist, Recall, Rechunk, Sample, Scan, Scatter, SessionFold, Shift, Slide, Snapshot, StateUpdate, TableScan,
-    Transform, WithPast, Write,
+    Persist, Recall, Rechunk, Retry, Sample, Scan, Scatter, SessionFold, Shift, Slide, Snapshot, StateUpdate,
+    TableScan, Transform, WithPast, Write,
 };
 
 /// What one of our nodes does.
@@ -58,6 +58,8 @@ pub enum Stage {
     Snapshot(Snapshot),
     /// The rows of a table.
     TableScan(TableScan),
+    /// Rows that were rejected before.
+    Retry(Retry),
     /// Some of the rows.
     Sample(Sample),
     /// Rows in exactly so many partitions.
@@ -160,6 +162,7 @@ impl Stage {
             Self::StateUpdate(node) => node,
             Self::Snapshot(node) => node,
             Self::TableScan(node) => node,
+            Self::Retry(node) => node,
             Self::Sample(node) => node,
             Self::Deal(node) => node,
             Self::EventTime(node) => node,
@@ -191,6 +194,7 @@ impl Stage {
             Self::StateUpdate(_) => "WasmStateUpdate",
             Self::Snapshot(_) => "Snapshot",
             Self::TableScan(_) => "TableScan",
+            Self::Retry(_) => "Retry",
             Self::Sample(_) => "Sample",
             Self::Deal(_) => "Deal",
             Self::EventTime(_) => "EventTime",

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Float64Type;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use arrow::record_batch::RecordBatch;
 use indexmap::IndexMap;
@@ -13,15 +15,15 @@ use crate::operator::{Digest, LogLevel, LogLine, Meter, Usage};
 use crate::pipeline::OnReject;
 
 /// A row that an operator, or a source's format, did not take.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     /// The operator or source.
     pub operator: String,
     /// The component's name; none for a source.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
     /// The component's digest; none for a source.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
     /// Why.
     pub reason: String,
@@ -29,8 +31,34 @@ pub struct Rejected {
     pub segment: u32,
     /// Its place in that segment.
     pub position: u64,
+    /// Why it cannot be sent through again, if it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stays: Option<Stays>,
     /// The row as a JSON object, or the raw record of a source.
     pub row: serde_json::Value,
+}
+
+/// Why what was rejected cannot be sent through again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stays {
+    /// It is no row but a key, of whose rows nobody knows any more which they were.
+    Key,
+    /// The row was late for its windows, or does not say when it happened, and would be so again.
+    Time,
+    /// The record was long, or no text, and was not kept whole.
+    Part,
+}
+
+/// The first row, in the canonical order, that an operator or source rejected in a batch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FirstReject {
+    /// Its segment, and its place in that.
+    place: (u32, u64),
+    /// Why.
+    pub reason: String,
+    /// The row, cut short.
+    pub row: String,
 }
 
 /// Who does not take a row, where that is no component; and what becomes of the row.
@@ -59,6 +87,9 @@ pub struct OperatorMeter {
     pub bytes_out: u64,
     /// Rows rejected, whatever became of them.
     pub rejected: u64,
+    /// Those of them on which the operator went wrong: it trapped, or overran a limit.
+    #[serde(default)]
+    pub trapped: u64,
     /// Rows that came after their event-time windows had been emitted, whatever became of them.
     #[serde(default)]
     pub late: u64,
@@ -81,6 +112,7 @@ impl OperatorMeter {
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
         self.rejected += other.rejected;
+        self.trapped += other.trapped;
         self.late += other.late;
         self.fuel += other.fuel;
         self.calls += other.calls;
@@ -94,6 +126,8 @@ impl OperatorMeter {
 pub struct Report {
     /// Rows to be kept as dead letters.
     pub dead_letters: Vec<Rejected>,
+    /// By operator or source that has rejected any.
+    pub first_rejects: BTreeMap<String, FirstReject>,
     /// By operator or source.
     pub meters: BTreeMap<String, OperatorMeter>,
     /// By operator or source, of all the rows that it gave.
@@ -107,6 +141,11 @@ impl Report {
         meter.rows_in += rows_in;
         meter.rows_out += rows_out;
         meter.rejected += rejected;
+    }
+
+    /// Counts rejected rows on which an operator went wrong.
+    pub(super) fn trapped(&mut self, operator: &str, rows: u64) {
+        self.meter(operator).trapped += rows;
     }
 
     /// Counts the bytes of rows that an operator was given.
@@ -124,6 +163,18 @@ impl Report {
     /// Counts rows that came too late for an operator's windows.
     pub(super) fn late(&mut self, operator: &str, rows: u64) {
         self.meter(operator).late += rows;
+    }
+
+    /// Notes a row that is rejected, if no other comes before it. `row` shows it.
+    pub(super) fn rejects(&mut self, operator: &str, place: (u32, u64), reason: &str, row: impl FnOnce() -> String) {
+        let known = self.first_rejects.get(operator);
+        if known.is_some_and(|known| known.place < place) {
+            return;
+        }
+        let found = FirstReject { place, reason: reason.to_owned(), row: row() };
+        if known.is_none_or(|known| found < *known) {
+            self.first_rejects.insert(operator.to_owned(), found);
+        }
     }
 
     /// Rows of a source, counted as they were read, turn out to be none.
@@ -185,8 +236,23 @@ pub(super) fn row_json(rows: &RecordBatch, row: usize) -> serde_json::Value {
     let written = writer.write(&rows.slice(row, 1)).and_then(|()| writer.finish());
     drop(writer);
     match written.map(|()| serde_json::from_slice(&text)) {
-        Ok(Ok(value)) => value,
+        Ok(Ok(serde_json::Value::Object(mut values))) => {
+            name_floats(rows, row, &mut values);
+            serde_json::Value::Object(values)
+        }
         _ => serde_json::Value::String("<this row cannot be shown as JSON>".to_owned()),
+    }
+}
+
+/// JSON has no form for infinities and what is no number: they are written as texts, not as null.
+fn name_floats(rows: &RecordBatch, row: usize, values: &mut serde_json::Map<String, serde_json::Value>) {
+    for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
+        if let Some(floats) = column.as_primitive_opt::<Float64Type>().filter(|floats| floats.is_valid(row)) {
+            let value = floats.value(row);
+            if !value.is_finite() {
+                values.insert(field.name().clone(), serde_json::Value::String(value.to_string()));
+            }
+        }
     }
 }
 
@@ -200,7 +266,11 @@ const SHOWN: usize = 1024;
 
 /// One row, for an error message.
 pub(super) fn shown_row(rows: &RecordBatch, row: usize) -> String {
-    let text = row_json(rows, row).to_string();
+    shown(row_json(rows, row).to_string())
+}
+
+/// A row or record, for an error message.
+pub(super) fn shown(text: String) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::offload::Pool;
-use super::report::{Refusal, Rejected, Report, row_json, shown_row, trace_log};
+use super::report::{Refusal, Rejected, Report, Stays, row_json, shown_row, trace_log};
 use super::watermark::Watermarks;
 use crate::block::BlockStore;
 use crate::event_time::Watermark;
@@ -146,10 +146,17 @@ impl Operators {
 
     fn compiled(&self, call: &ComponentCall, world: World) -> anyhow::Result<Arc<Compiled>> {
         let compiled = self.components.get(call.digest).with_context(|| call.to_string())?;
-        if compiled.world() != world {
+        let found = compiled.world();
+        if found == World::Sink {
             bail!(
-                "{call} is a component of the world `{0}`, not `{world}`: it fits an operator with `{0} = \"{1}\"`",
-                compiled.world(),
+                "{call} is a component of the world `sink`, not `{world}`: it fits a sink of the type `component`, with \
+                 `component = \"{}\"`",
+                call.component
+            );
+        }
+        if found != world {
+            bail!(
+                "{call} is a component of the world `{found}`, not `{world}`: it fits an operator with `{found} = \"{}\"`",
                 call.component
             );
         }
@@ -158,7 +165,7 @@ impl Operators {
 }
 
 /// The stores and the compute pool of one process.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rooms {
     /// Components, configured.
     pub operators: Arc<Operators>,
@@ -287,7 +294,32 @@ impl BatchRoom {
         rejects: &[Reject],
         place: impl Fn(usize) -> (u32, u64),
     ) -> Result<()> {
+        self.reject_as(None, call, rows, rejects, place)
+    }
+
+    /// Deals with keys on which a component went wrong, as with rows that it did not take.
+    pub(super) fn reject_keys(
+        &self,
+        call: &ComponentCall,
+        keys: &RecordBatch,
+        rejects: &[Reject],
+        place: impl Fn(usize) -> (u32, u64),
+    ) -> Result<()> {
+        self.reject_as(Some(Stays::Key), call, keys, rejects, place)
+    }
+
+    fn reject_as(
+        &self,
+        stays: Option<Stays>,
+        call: &ComponentCall,
+        rows: &RecordBatch,
+        rejects: &[Reject],
+        place: impl Fn(usize) -> (u32, u64),
+    ) -> Result<()> {
         let Some(first) = rejects.first() else { return Ok(()) };
+        let trapped = rejects.iter().filter(|reject| reject.trapped).count();
+        self.report().trapped(&call.operator, trapped as u64);
+        self.note_first(&call.operator, rows, rejects, &place);
         match call.on_reject {
             OnReject::Fail => Err(DataFusionError::Execution(format!(
                 "{call} does not take a row of batch {}: {}\n  the row: {}\n  To go on without such rows, set `on_reject` of [operators.{}] to \"skip\" or \"dead-letter\".",
@@ -307,6 +339,7 @@ impl BatchRoom {
                         reason: reject.reason.clone(),
                         segment,
                         position,
+                        stays,
                         row: row_json(rows, reject.row),
                     }
                 });
@@ -319,7 +352,7 @@ impl BatchRoom {
 }
 
 impl BatchRoom {
-    /// Deals with rows that a source or an operator without a component does not take. `place` as for
+    /// Deals with rows that do not say when they happened, of a source or an operator. `place` as for
     /// [`reject`](Self::reject).
     pub(super) fn refuse(
         &self,
@@ -330,6 +363,7 @@ impl BatchRoom {
     ) -> Result<()> {
         let Some(first) = refused.first() else { return Ok(()) };
         let Refusal { kind, name, on_reject } = who;
+        self.note_first(name, rows, refused, &place);
         let go_on = match on_reject {
             Some(OnReject::Skip) => return Ok(()),
             Some(OnReject::DeadLetter) => {
@@ -347,7 +381,13 @@ impl BatchRoom {
         )))
     }
 
-    /// Keeps rows as dead letters of a source or an operator without a component.
+    fn note_first(&self, name: &str, rows: &RecordBatch, rejects: &[Reject], place: &impl Fn(usize) -> (u32, u64)) {
+        if let Some(first) = rejects.iter().min_by_key(|reject| place(reject.row)) {
+            self.report().rejects(name, place(first.row), &first.reason, || shown_row(rows, first.row));
+        }
+    }
+
+    /// Keeps rows as dead letters that came at no time, or too late, of a source or an operator.
     pub(super) fn keep_letters(
         &self,
         name: &str,
@@ -364,6 +404,7 @@ impl BatchRoom {
                 reason: reject.reason.clone(),
                 segment,
                 position,
+                stays: Some(Stays::Time),
                 row: row_json(rows, reject.row),
             }
         });

@@ -12,10 +12,11 @@ use futures::{TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::node::{Node, Task};
-use super::report::Rejected;
+use super::report::{Rejected, Stays, shown};
+use super::retry::texts;
 use super::rooms::{BatchRoom, Rooms};
 use super::segment::{attach_constant, with_segment};
-use crate::block::Block;
+use crate::block::{Block, BlockData};
 use crate::pipeline::OnReject;
 use crate::source::{BlockReader, Decoded, Decoding, RejectedRecord};
 
@@ -115,8 +116,16 @@ impl Scanner {
     }
 
     fn reader(&self, block: &Block) -> Result<BlockReader> {
-        BlockReader::open(block, &self.scan.decoding, &self.rooms.blocks, self.scan.chunk_rows)
-            .map_err(|e| self.failed(&e))
+        let Scan { decoding, chunk_rows, .. } = &self.scan;
+        let opened = match &block.data {
+            BlockData::Letters(records) => self
+                .rooms
+                .tables
+                .get(*records)
+                .and_then(|records| BlockReader::of_records(&texts(&records)?, decoding, *chunk_rows)),
+            _ => BlockReader::open(block, decoding, &self.rooms.blocks, *chunk_rows),
+        };
+        opened.map_err(|e| self.failed(&e))
     }
 
     fn failed(&self, error: &anyhow::Error) -> DataFusionError {
@@ -126,10 +135,13 @@ impl Scanner {
     fn reject(&self, segment: u32, rejects: Vec<RejectedRecord>) -> Result<()> {
         let Some(first) = rejects.first() else { return Ok(()) };
         let source = &self.scan.source;
+        self.batch.report().rejects(source, (segment, first.row), &first.reason, || shown(first.record.clone()));
         match self.scan.on_reject {
             OnReject::Fail => Err(DataFusionError::Execution(format!(
                 "source `{source}` has a record in batch {} that cannot be read: {}\n  the record: {}\n  To go on without such records, set `on_reject` of [sources.{source}] to \"skip\" or \"dead-letter\".",
-                self.batch.time, first.reason, first.record
+                self.batch.time,
+                first.reason,
+                shown(first.record.clone())
             ))),
             OnReject::Skip => Ok(()),
             OnReject::DeadLetter => {
@@ -140,6 +152,7 @@ impl Scanner {
                     reason: reject.reason,
                     segment,
                     position: reject.row,
+                    stays: (!reject.whole).then_some(Stays::Part),
                     row: serde_json::Value::String(reject.record),
                 });
                 self.batch.report().dead_letters.extend(letters);

@@ -206,7 +206,7 @@ impl Worker {
             self.changes.insert(sorted.encoded[reject.row].clone(), None);
         }
         self.batch.report().count(&self.node.call.operator, 0, 0, lost.len() as u64);
-        self.batch.reject(&self.node.call, &sorted.keys, &lost, |row| (sorted.encoded[row].0, row as u64))
+        self.batch.reject_keys(&self.node.call, &sorted.keys, &lost, |row| (sorted.encoded[row].0, row as u64))
     }
 
     fn total(&self, group: u32, key: &Key) -> Option<&[u8]> {

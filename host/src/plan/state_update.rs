@@ -63,6 +63,14 @@ pub(super) fn encoded(bytes: &RowBytes, keys: &RecordBatch) -> Result<Vec<Key>> 
     Ok(bytes.encode(keys.columns())?.iter().map(|row| row.data().into()).collect())
 }
 
+/// The bytes of each state.
+pub(super) fn encoded_states(bytes: &RowBytes, states: &RecordBatch) -> Result<Vec<Box<[u8]>>> {
+    if states.num_columns() == 0 {
+        return Ok(vec![Box::default(); states.num_rows()]);
+    }
+    Ok(bytes.encode(states.columns())?.iter().map(|row| row.data().into()).collect())
+}
+
 impl Node for StateUpdate {
     fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef> {
         let fields = [self.key_schema()?, self.output.schema()].map(|s| s.fields().iter().cloned().collect::<Vec<_>>());
@@ -261,11 +269,7 @@ impl Worker {
 
     fn changes(&self, units: &[Unit<'_>], updates: &Updates, delta: &mut [(u32, Changes)]) -> Result<()> {
         let now = self.batch.time.as_millis();
-        let next: Vec<Box<[u8]>> = if updates.next.num_columns() == 0 {
-            vec![Box::default(); units.len()]
-        } else {
-            self.states.encode(updates.next.columns())?.iter().map(|row| row.data().into()).collect()
-        };
+        let next = encoded_states(&self.states, &updates.next)?;
         for (((unit, fate), timer), state) in units.iter().zip(&updates.fates).zip(&updates.timers).zip(next) {
             let last = if unit.rows.is_empty() { unit.entry.map_or(now, |entry| entry.last) } else { now };
             let change = match (fate, unit.entry) {
@@ -307,7 +311,7 @@ impl Worker {
             return Ok(());
         }
         let keys = self.keys.decode(units.iter().map(|unit| &*unit.key))?;
-        self.batch.reject(&self.node.call, &keys, &updates.broken, |key| (units[key].group, u64::MAX))
+        self.batch.reject_keys(&self.node.call, &keys, &updates.broken, |key| (units[key].group, u64::MAX))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The rows of a table in a query, by their digest.
 
+use std::sync::Arc;
+
 use arrow::datatypes::SchemaRef;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
@@ -9,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
 use super::node::{Node, Task};
-use super::rooms::execution;
+use super::rooms::{Rooms, execution};
 use crate::operator::Digest;
 use crate::rows::Columns;
+use crate::table::Contents;
 
 /// Reads the contents of a table. They are not copied: each batch of rows is the one in memory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,18 +39,21 @@ impl Node for TableScan {
     fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream> {
         let (rooms, table, digest) = (task.rooms()?, self.table.clone(), self.digest);
         let rows = async move {
-            let contents = match rooms.tables.in_memory(digest) {
-                Some(contents) => contents,
-                None => {
-                    let read = spawn_blocking(move || rooms.tables.get(digest)).await;
-                    let read = read.map_err(|e| DataFusionError::External(Box::new(e)))?;
-                    read.map_err(|e| execution(e.context(format!("table `{table}`"))))?
-                }
-            };
+            let contents = contents(rooms, digest, format!("table `{table}`")).await?;
             // Shares what is in memory, and holds it for as long as it is read.
             let rows = contents.rows().to_vec();
             Ok::<_, DataFusionError>(stream::iter(rows.into_iter().map(Ok)))
         };
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, stream::once(rows).try_flatten())))
     }
+}
+
+/// What is kept under a digest; `what` that is, for an error.
+pub(super) async fn contents(rooms: Arc<Rooms>, digest: Digest, what: String) -> Result<Arc<Contents>> {
+    if let Some(contents) = rooms.tables.in_memory(digest) {
+        return Ok(contents);
+    }
+    let read = spawn_blocking(move || rooms.tables.get(digest)).await;
+    let read = read.map_err(|e| DataFusionError::External(Box::new(e)))?;
+    read.map_err(|e| execution(e.context(what)))
 }

@@ -132,6 +132,12 @@ fn every_stage_survives_being_written_down() {
             digest: Digest::of(b"rows"),
             columns: columns(&[("user", ColumnType::Utf8)]),
         }),
+        Stage::Retry(Retry {
+            operator: "tags".into(),
+            rows: Digest::of(b"rows"),
+            columns: columns(&[("text", ColumnType::Utf8), ("window_end", ColumnType::Timestamp)]),
+            windows: Some(Windowed { end: 1, watermark: Watermark::behind(7000, 5000) }),
+        }),
         Stage::Sample(Sample { operator: "some".into(), fraction: 0.5, seed: 7 }),
         Stage::Deal(Deal { operator: "dealt".into(), partitions: 3 }),
         Stage::EventTime(EventTime {
@@ -161,7 +167,7 @@ fn every_stage_survives_being_written_down() {
         Stage::Write(Write { sink: "out".into() }),
     ];
     for stage in stages {
-        let inputs = if matches!(stage, Stage::Scan(_) | Stage::Recall(_) | Stage::TableScan(_)) {
+        let inputs = if matches!(stage, Stage::Scan(_) | Stage::Recall(_) | Stage::TableScan(_) | Stage::Retry(_)) {
             vec![]
         } else {
             vec![numbers(3)]

@@ -4,6 +4,7 @@
 //! done once, as far as the sink's [`Delivery`](crate::pipeline::Delivery) promises. An error says whether trying again
 //! can help.
 
+mod component;
 mod error;
 mod files;
 mod http;
@@ -11,20 +12,22 @@ mod postgres;
 mod spool;
 mod stdout;
 
+pub use component::{ComponentSink, Granted, SinkComponent, Tally, sound};
 pub use error::{SinkError, SinkFailed};
 pub(crate) use files::encode::json_writer;
 pub use stdout::SharedWriter;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 
 use self::spool::Spool;
+use crate::operator::{Components, Http};
 use crate::pipeline::SinkSpec;
 use crate::time::BatchTime;
 
@@ -65,24 +68,40 @@ pub trait PartWriter: Send {
 }
 
 /// What sinks are opened with.
-pub struct SinkContext {
+pub struct SinkContext<'c> {
     /// The pipeline's name.
     pub pipeline: String,
     /// Where what is for standard output goes.
     pub output: SharedWriter,
     /// A folder for rows that wait for their commit.
     pub spool: PathBuf,
+    /// Where sinks that are components come from.
+    pub components: &'c Components,
     /// How far behind the batch at work one may be that runs again. None: without end, as a job may be repeated from its
     /// beginning at any time; a live run goes forward.
     pub horizon: Option<Duration>,
 }
 
 /// Opens a sink for rows of `schema`, and checks that what it writes to takes them. One that is down is an error.
-pub async fn open(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &SinkContext) -> Result<Arc<dyn Sink>> {
+pub async fn open(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &SinkContext<'_>) -> Result<Arc<dyn Sink>> {
     opened(name, spec, schema, context).await.with_context(|| format!("sink `{name}`"))
 }
 
-async fn opened(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &SinkContext) -> Result<Arc<dyn Sink>> {
+/// Opens a sink that is a component. What it sends goes through `http`, whatever the pipeline grants it.
+pub fn open_component(
+    name: &str,
+    spec: &SinkSpec,
+    schema: &Schema,
+    components: &Components,
+    http: Arc<dyn Http>,
+    spool: &Path,
+) -> Result<ComponentSink> {
+    let component = SinkComponent::of(name, spec, schema, components)?;
+    let component = component.with_context(|| format!("a sink of the type `{}` is no component", spec.kind()))?;
+    Ok(ComponentSink::new(component, http, Spool::at(spool)?))
+}
+
+async fn opened(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &SinkContext<'_>) -> Result<Arc<dyn Sink>> {
     Ok(match spec {
         SinkSpec::Stdout { format, .. } => Arc::new(stdout::StdoutSink::new(*format, schema, context.output.clone())),
         SinkSpec::Files { path, format, .. } => Arc::new(files::FilesSink::open(path, *format, schema)?),
@@ -110,6 +129,10 @@ async fn opened(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &SinkCo
                 },
             };
             Arc::new(http::HttpSink::new(endpoint, Spool::at(&context.spool)?))
+        }
+        SinkSpec::Component { allow, timeout, .. } => {
+            let http = Granted::new(format!("`allow` of [sinks.{name}]"), allow.clone(), timeout.0);
+            Arc::new(open_component(name, spec, &schema, context.components, Arc::new(http), &context.spool)?)
         }
     })
 }

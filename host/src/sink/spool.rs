@@ -32,7 +32,9 @@ pub(super) struct Spool {
 pub(super) struct Begun {
     /// What has been staged, by the part's number.
     pub(super) parts: BTreeMap<usize, Part>,
-    /// Requests that the destination has taken; the next try to commit goes on after them.
+    /// How many parts there are, with those that have no rows.
+    pub(super) count: usize,
+    /// Requests or calls that the destination has taken; the next try to commit goes on after them.
     pub(super) sent: usize,
 }
 
@@ -101,8 +103,10 @@ impl Spool {
         let staged = Staged { rows: part.rows, bytes: part.bytes };
         let begun = self.begun(batch);
         let begun = begun.with_context(|| format!("part {number} of batch {batch} was staged before it was begun"))?;
+        let mut begun = begun.lock().await;
+        begun.count = begun.count.max(number + 1);
         if staged.rows > 0 {
-            begun.lock().await.parts.insert(number, part);
+            begun.parts.insert(number, part);
         }
         Ok(staged)
     }

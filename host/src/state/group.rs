@@ -119,6 +119,17 @@ impl Group {
         after
     }
 
+    /// The same keys, each with another state.
+    pub fn with_states(&self, states: impl IntoIterator<Item = (Key, Box<[u8]>)>) -> Self {
+        let mut group = self.clone();
+        for (key, state) in states {
+            let Some(entry) = group.entries.get_mut(&key) else { continue };
+            group.bytes = group.bytes - entry.state.len() as u64 + state.len() as u64;
+            entry.state = state;
+        }
+        group
+    }
+
     /// Whether a batch that changes nothing leaves the group as it is.
     pub(super) fn is_quiet(&self, now: u64) -> bool {
         self.index.range(..=now).next().is_none()
@@ -184,6 +195,13 @@ pub struct Change {
     pub last: u64,
     /// When to wake it; 0 for never.
     pub timer: u64,
+}
+
+impl Change {
+    /// A key stays as it is.
+    pub fn of(entry: &Entry) -> Self {
+        Self { state: entry.state.clone(), last: entry.last, timer: entry.timer }
+    }
 }
 
 /// What becomes of keys of one group; none: it is forgotten. No key twice.

@@ -53,7 +53,7 @@ pub struct History {
     streams: Mutex<HashMap<String, Stream>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Stream {
     /// Shared with whoever reads, and copied (the map, not the rows) when a batch comes while somebody still reads.
     batches: Arc<Batches>,
@@ -95,6 +95,16 @@ impl History {
                 stream.rows -= first.remove().row_count();
             }
         }
+    }
+
+    /// The same past, which goes on on its own from now on.
+    pub(super) fn fork(&self) -> Self {
+        Self { streams: Mutex::new(self.lock().clone()) }
+    }
+
+    /// Goes back to the past of a fork.
+    pub(super) fn go_back(&self, fork: &Self) {
+        *self.lock() = fork.lock().clone();
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Stream>> {

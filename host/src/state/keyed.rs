@@ -33,6 +33,11 @@ pub struct Keyed {
 }
 
 impl Keyed {
+    /// States that were had from elsewhere.
+    pub fn new(spec: KeyedSpec, groups: Vec<Arc<Group>>) -> Self {
+        Self { spec, groups }
+    }
+
     /// What is kept.
     pub fn spec(&self) -> &KeyedSpec {
         &self.spec
@@ -87,6 +92,8 @@ struct Shelves {
     operators: HashMap<String, Shelf>,
     /// Whether anybody wants to know what has changed.
     tracked: bool,
+    /// Whether all of some operator's states have, since that was last asked.
+    replaced: bool,
 }
 
 /// The states of one operator.
@@ -134,21 +141,55 @@ impl Keyring {
         self.lock().tracked = true;
     }
 
-    /// What has changed since this was last asked, in order of the operators' names. Uses the threads of the pool that it
-    /// is called on.
-    pub(super) fn take_changed(&self) -> Vec<Changed> {
+    /// What has changed since this was last asked, in order of the operators' names; none where that is everything. Uses
+    /// the threads of the pool that it is called on.
+    pub(super) fn take_changed(&self) -> Option<Vec<Changed>> {
         let mut shelves = self.lock();
+        if shelves.replaced {
+            return None;
+        }
         let mut all: Vec<Changed> =
             shelves.operators.iter_mut().map(|(name, shelf)| shelf.take_changed(name)).collect();
         all.sort_by(|a, b| a.operator.cmp(&b.operator));
-        all
+        Some(all)
     }
 
     /// Forgets what has changed.
     pub(super) fn forget_changed(&self) {
-        for shelf in self.lock().operators.values_mut() {
+        let mut shelves = self.lock();
+        shelves.replaced = false;
+        for shelf in shelves.operators.values_mut() {
             shelf.changed.iter_mut().for_each(HashSet::clear);
         }
+    }
+
+    /// Puts other states in the place of all that an operator has.
+    pub(super) fn replace(&self, operator: &str, keyed: Keyed) {
+        let mut shelves = self.lock();
+        shelves.replaced = true;
+        if let Some(shelf) = shelves.operators.get_mut(operator) {
+            shelf.keyed = Arc::new(keyed);
+        }
+    }
+
+    /// A second keyring with the same states, which changes on its own from now on. Nobody asks it what has changed.
+    pub(super) fn fork(&self) -> Self {
+        let shelf = |(name, shelf): (&String, &Shelf)| {
+            let changed = shelf.changed.iter().map(|_| HashSet::default()).collect();
+            (name.clone(), Shelf { keyed: shelf.keyed.clone(), changed })
+        };
+        let operators = self.lock().operators.iter().map(shelf).collect();
+        Self { shelves: Mutex::new(Shelves { operators, ..Shelves::default() }) }
+    }
+
+    /// Goes back to the states of a fork, which are those of a checkpoint: nothing has changed since.
+    pub(super) fn go_back(&self, fork: &Self) {
+        for (name, keyed) in fork.all() {
+            if let Some(shelf) = self.lock().operators.get_mut(&name) {
+                shelf.keyed = keyed;
+            }
+        }
+        self.forget_changed();
     }
 
     /// Makes changes visible.
@@ -194,7 +235,7 @@ impl Shelf {
         let now = self.changed.par_iter_mut().enumerate().map(|(index, changed)| {
             let as_it_is = |key: Key| {
                 let entry = groups[index].get(&key);
-                let change = entry.map(|e| Change { state: e.state.clone(), last: e.last, timer: e.timer });
+                let change = entry.map(Change::of);
                 (key, change)
             };
             (index as u32, changed.drain().map(as_it_is).collect::<Changes>())

@@ -43,7 +43,7 @@ pub struct Store {
 }
 
 /// The last commit.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Committed {
     batch: Option<BatchTime>,
     tables: HashMap<String, Arc<Contents>>,
@@ -133,11 +133,11 @@ impl Store {
     pub fn saved(&self, since: Option<BatchTime>) -> Option<Saved> {
         let committed = self.committed.write().unwrap_or_else(PoisonError::into_inner);
         let batch = committed.batch?;
-        let states = match since {
-            Some(_) => SavedStates::Changed(self.keyed.take_changed()),
+        let (since, states) = match since.and_then(|since| Some((since, self.keyed.take_changed()?))) {
+            Some((since, changed)) => (Some(since), SavedStates::Changed(changed)),
             None => {
                 self.keyed.forget_changed();
-                SavedStates::All(self.keyed.all().into_iter().collect())
+                (None, SavedStates::All(self.keyed.all().into_iter().collect()))
             }
         };
         let (mut history, mut oldest) = (Vec::new(), BTreeMap::new());
@@ -156,6 +156,38 @@ impl Store {
         let mut committed = self.committed.write().unwrap_or_else(PoisonError::into_inner);
         self.keyed.apply(vec![states]);
         committed.batch.get_or_insert(before_first);
+    }
+
+    /// Puts other states in the place of all that an operator has: they mean the same, in another form.
+    pub fn replace(&self, operator: &str, keyed: Keyed) {
+        let _nobody_sees_half = self.committed.write().unwrap_or_else(PoisonError::into_inner);
+        self.keyed.replace(operator, keyed);
+    }
+
+    /// A second store with all that the last commit left, which changes on its own from now on. It costs references, and
+    /// then what either changes of what both have.
+    pub fn fork(&self) -> Self {
+        let committed = self.committed.read().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            keyed: self.keyed.fork(),
+            history: self.history.fork(),
+            watermarks: self.watermarks.fork(),
+            committed: RwLock::new(committed.clone()),
+        }
+    }
+
+    /// Goes back to what a fork has. What changes from here on is told as a change since then.
+    pub fn go_back(&self, fork: &Self) {
+        let mut committed = self.committed.write().unwrap_or_else(PoisonError::into_inner);
+        self.keyed.go_back(&fork.keyed);
+        self.history.go_back(&fork.history);
+        self.watermarks.go_back(&fork.watermarks);
+        *committed = fork.committed.read().unwrap_or_else(PoisonError::into_inner).clone();
+    }
+
+    /// The batch that was committed last.
+    pub fn batch(&self) -> Option<BatchTime> {
+        self.committed.read().unwrap_or_else(PoisonError::into_inner).batch
     }
 
     /// All that the last commit left. Waits for a commit that is being made.

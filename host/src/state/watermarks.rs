@@ -36,6 +36,16 @@ impl Watermarks {
         }
     }
 
+    /// The same watermarks, which move on their own from now on.
+    pub(super) fn fork(&self) -> Self {
+        Self { sources: Mutex::new(self.all()) }
+    }
+
+    /// Goes back to those of a fork, the one way in which they do.
+    pub(super) fn go_back(&self, fork: &Self) {
+        *self.lock() = fork.all();
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Watermark>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }

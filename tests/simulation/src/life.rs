@@ -11,7 +11,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinHandle, yield_now};
 use weir::checkpoint::Location;
 use weir::driver::Clock;
-use weir::driver::{BatchStats, Ground, Handle, ManualClock, Running, Setup, Status, Swapped, Target, Typed};
+use weir::driver::{
+    BatchStats, Care, Ground, Handle, ManualClock, Running, Setup, Status, Swapped, Target, Typed, WatchLimits,
+};
+use weir::operator::Reference;
 use weir::sink::Sink;
 use weir::source::Mode;
 use weir::time::BatchTime;
@@ -118,7 +121,11 @@ async fn lead(
             && let [a, b] = &*member.swaps
         {
             let to = if host.handle.status().operators[0].digest == a.digest { b } else { a };
-            let swapped = host.handle.swap(Target::Component(to.clone())).await;
+            let typed = host.handle.typed();
+            let fitting = typed.fitting(&to.operator, &Reference::Digest(to.digest), &family.operators)?;
+            let watch = WatchLimits { batches: plan.watched, max_traps: 0 };
+            let care = Care { trial: None, watch };
+            let swapped = host.handle.swap(Target::Component(fitting), care).await;
             lived.swaps.push(swapped.ok());
         }
         if let Some(receiver) = &receiver {
@@ -199,7 +206,7 @@ impl Host {
         loop {
             if self
                 .handle
-                .swap(Target::Back("nobody".to_owned()))
+                .swap(Target::Back("nobody".to_owned()), Care::default())
                 .await
                 .is_err_and(|e| e.to_string().contains("is stopping"))
             {

@@ -25,6 +25,8 @@ pub(crate) struct LifePlan {
     pub(crate) sink: Option<(u64, usize, SinkFaultKind)>,
     /// Before which tick the operator is swapped.
     pub(crate) swap: Option<u64>,
+    /// For how many batches it is watched afterwards.
+    pub(crate) watched: u32,
     /// Whether it is killed where it stands in the end, or may finish.
     pub(crate) killed: bool,
     /// Of a disk that loses power when the life is over: how many bytes of what was not synced stay, and whether names do.
@@ -63,6 +65,7 @@ impl LifePlan {
             checkpoint_fails_at: usize::MAX,
             sink: None,
             swap: None,
+            watched: 0,
             killed: false,
             power_cut: None,
             sends: vec![3; usize::try_from(ticks).expect("few")],
@@ -100,7 +103,9 @@ impl LifePlan {
             checkpoint_fails_at: if dice.once_in(4) { dice.of(0..12) as usize } else { usize::MAX },
             sink: dice.once_in(4).then_some(sink),
             swap: (!member.swaps.is_empty() && dice.once_in(2)).then(|| dice.of(0..ticks.max(1))),
-            killed: dice.once_in(2),
+            watched: u32::try_from(dice.of(0..4)).expect("few"),
+            // A host that is stopped before its first tick cuts what waits at once, ahead of the batch's time.
+            killed: dice.once_in(2) || ticks == 0 && member.receives.is_some(),
             power_cut: dice.once_in(2).then(|| (dice.of(0..60) as usize, dice.once_in(2))),
             sends: (0..ticks).map(|_| dice.of(0..4)).collect(),
         }

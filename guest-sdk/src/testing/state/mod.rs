@@ -2,6 +2,7 @@
 
 mod call;
 mod key;
+mod migrate;
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

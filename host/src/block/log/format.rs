@@ -18,8 +18,9 @@ use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use crate::block::{BlockId, TakenRequest};
+use crate::decode::decode;
 
-const MAGIC: &[u8; 8] = b"WEIRBLK1";
+pub(super) const MAGIC: &[u8; 8] = b"WEIRBLK1";
 const GROUP_MAGIC: [u8; 4] = [0xB1, b'g', b'r', 0xF0];
 const GROUP_HEADER: usize = 12;
 const RECORD_HEADER: usize = 16;
@@ -118,19 +119,23 @@ impl Group {
     /// Adds a record: where its bytes lie within the group, and their checksum; nothing when it is too long to be read
     /// back.
     pub(super) fn push(&mut self, head: &Head, bytes: &[u8]) -> Option<(Range<usize>, u32)> {
-        let head = bincode::serde::encode_to_vec(head, bincode::config::standard()).ok()?;
+        self.push_encoded(&bincode::serde::encode_to_vec(head, bincode::config::standard()).ok()?, bytes)
+    }
+
+    /// The same, of a head that is bytes already.
+    pub(super) fn push_encoded(&mut self, head: &[u8], bytes: &[u8]) -> Option<(Range<usize>, u32)> {
         let length = |bytes: &[u8]| u32::try_from(bytes.len()).ok();
         let total = self.bytes.len().checked_add(RECORD_HEADER + head.len())?.checked_add(bytes.len())?;
         u32::try_from(total).ok()?;
         let mut prefix = [0; RECORD_HEADER];
-        prefix[..4].copy_from_slice(&length(&head)?.to_le_bytes());
+        prefix[..4].copy_from_slice(&length(head)?.to_le_bytes());
         prefix[4..8].copy_from_slice(&length(bytes)?.to_le_bytes());
         let bytes_crc = crc32fast::hash(bytes);
         prefix[8..12].copy_from_slice(&bytes_crc.to_le_bytes());
-        let crc = record_crc(&prefix[..12], &head);
+        let crc = record_crc(&prefix[..12], head);
         prefix[12..].copy_from_slice(&crc.to_le_bytes());
         self.bytes.extend_from_slice(&prefix);
-        self.bytes.extend_from_slice(&head);
+        self.bytes.extend_from_slice(head);
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         Some((start..self.bytes.len(), bytes_crc))
@@ -228,8 +233,7 @@ fn record(segment: &[u8], at: usize, limit: usize) -> Result<Entry, Unreadable> 
     let whole = |head: &&[u8]| record_crc(&prefix[..12], head) == crc && end <= limit;
     let head = segment.get(start..middle).filter(whole).ok_or_else(no_head)?;
     let end_known = |what| Unreadable { what, end: Some(end) };
-    let (head, _) = bincode::serde::decode_from_slice(head, bincode::config::standard())
-        .map_err(|_| end_known("a record's head cannot be read"))?;
+    let head = decode(head).map_err(|_| end_known("a record's head cannot be read"))?;
     match segment.get(middle..end) {
         Some(bytes) if crc32fast::hash(bytes) == bytes_crc => Ok(Entry { head, bytes: middle..end, crc: bytes_crc }),
         _ => Err(end_known("a block's bytes do not match their checksum")),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use super::format::{self, Contents, Entry, Head, SEGMENT_HEADER, SegmentHeader};
 use super::writer::{Active, Writer, remove};
 use super::{BlockLog, Index, Location, Progress, Queue, SEGMENT_BYTES, Shared, segment_of, segment_path};
-use crate::block::{Block, BlockData, BlockId, CutBlocks, TakenRequests};
+use crate::block::{Block, BlockData, BlockId, CutBlock, CutBlocks, TakenRequests};
 use crate::storage::{Storage, UNFINISHED};
 
 /// A log, and what was in it.
@@ -185,15 +186,16 @@ fn refuse_damage(folder: &Path, segments: &[Segment], cuts: &CutBlocks) -> Resul
     for (i, segment) in segments.iter().enumerate() {
         let ids: Vec<u64> = segment.contents.entries.iter().filter_map(block_id).collect();
         let first = segment.first.map_or(seen, |first| first.0);
-        seen = seen.max(first).max(ids.last().map_or(0, |last| last + 1));
+        seen = seen.max(first).max(ids.last().map_or(0, |last| last.saturating_add(1)));
         let Some((at, what)) = segment.contents.damage.first() else { continue };
         // Ids are given out one after the other, so the next segment's first tells the last of this one.
         let later = segments[i + 1..].iter().find_map(|later| later.first);
         let end = later.map_or(seen, |later| later.0);
-        let touched: Vec<u64> = (first..end).filter(|id| ids.binary_search(id).is_err()).collect();
         let path = segment.path.display();
-        let _ = write!(told, "\n  {path}, at byte {at}: {what}. It touches {}", describe(&touched, cuts));
-        let _ = write!(told, "\n  without this file these are lost: {}", describe(&needed(first..end, cuts), cuts));
+        let touched = describe(&missing(first..end, &ids), cuts, |_| true);
+        let _ = write!(told, "\n  {path}, at byte {at}: {what}. It touches {touched}");
+        let needed = describe(&[first..end], cuts, |cut| !cut.done);
+        let _ = write!(told, "\n  without this file these are lost: {needed}");
     }
     if told.is_empty() {
         return Ok(());
@@ -211,31 +213,57 @@ fn block_id(entry: &Entry) -> Option<u64> {
     }
 }
 
-fn needed(ids: std::ops::Range<u64>, cuts: &CutBlocks) -> Vec<u64> {
-    ids.filter(|id| cuts.get(&BlockId(*id)).is_none_or(|cut| !cut.done)).collect()
+/// The ids of a range that are not among these, which are in order.
+fn missing(range: Range<u64>, ids: &[u64]) -> Vec<Range<u64>> {
+    let mut missing = Vec::new();
+    let mut from = range.start;
+    for id in ids.iter().copied().filter(|id| range.contains(id)) {
+        missing.push(from..id);
+        from = id.saturating_add(1);
+    }
+    missing.push(from..range.end);
+    missing
 }
 
-/// Blocks by what they belong to: a batch that is still to be run, none so far, or one that is done.
-fn describe(ids: &[u64], cuts: &CutBlocks) -> String {
-    let mut groups: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for id in ids {
-        let group = match cuts.get(&BlockId(*id)) {
-            None => "which no batch has taken".to_owned(),
-            Some(cut) if cut.done => "not needed any more".to_owned(),
-            Some(cut) => format!("of batch {}, which is not done", cut.batch),
-        };
-        groups.entry(group).or_default().push(*id);
+/// Blocks by what they belong to: a batch that is still to be run, none so far, or one that is done; of those that batches
+/// have taken only some. What is damaged may be most of a long life, so ids are not looked at one by one.
+fn describe(blocks: &[Range<u64>], cuts: &CutBlocks, wanted: impl Fn(&CutBlock) -> bool) -> String {
+    let mut groups: BTreeMap<String, Vec<Range<u64>>> = BTreeMap::new();
+    let mut add = |group: String, ids: Range<u64>| {
+        if ids.is_empty() {
+            return;
+        }
+        let runs = groups.entry(group).or_default();
+        match runs.last_mut() {
+            Some(last) if last.end == ids.start => last.end = ids.end,
+            _ => runs.push(ids),
+        }
+    };
+    let free = || "which no batch has taken".to_owned();
+    for blocks in blocks.iter().filter(|blocks| !blocks.is_empty()) {
+        let mut from = blocks.start;
+        for (BlockId(id), cut) in cuts.range(BlockId(blocks.start)..BlockId(blocks.end)) {
+            add(free(), from..*id);
+            from = id + 1;
+            match cut {
+                cut if !wanted(cut) => {}
+                cut if cut.done => add("not needed any more".to_owned(), *id..from),
+                cut => add(format!("of batch {}, which is not done", cut.batch), *id..from),
+            }
+        }
+        add(free(), from..blocks.end);
     }
-    let texts: Vec<String> = groups.iter().map(|(group, ids)| format!("{}, {group}", ranges(ids))).collect();
+    let texts: Vec<String> = groups.iter().map(|(group, runs)| format!("{}, {group}", ranges(runs))).collect();
     if texts.is_empty() { "no block".to_owned() } else { texts.join("; ") }
 }
 
 /// `block 3`, or `blocks 3, 5 to 9`.
-fn ranges(ids: &[u64]) -> String {
-    let runs = ids.chunk_by(|a, b| a + 1 == *b).filter_map(|run| match run {
-        [] => None,
-        [one] => Some(one.to_string()),
-        [first, .., last] => Some(format!("{first} to {last}")),
-    });
-    format!("{} {}", if ids.len() == 1 { "block" } else { "blocks" }, runs.collect::<Vec<_>>().join(", "))
+fn ranges(runs: &[Range<u64>]) -> String {
+    let alone = |run: &Range<u64>| run.end - run.start == 1;
+    let texts: Vec<String> = runs
+        .iter()
+        .map(|run| if alone(run) { run.start.to_string() } else { format!("{} to {}", run.start, run.end - 1) })
+        .collect();
+    let block = if matches!(runs, [run] if alone(run)) { "block" } else { "blocks" };
+    format!("{block} {}", texts.join(", "))
 }

@@ -1,6 +1,9 @@
 //! The log on a disk that fails, tears and forgets; most of it without the thread, so that each step is known.
 #![allow(clippy::unwrap_used, reason = "a failed test should say where")]
 
+mod damaged;
+mod fixture;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -157,21 +160,6 @@ fn given_a_segment_that_is_not_the_newest_when_its_end_is_missing_then_that_is_d
         let error = format!("{:#}", Bench::open(&disk, &CutBlocks::new(), 1 << 20).err().unwrap());
         assert!(error.contains("its end is missing") && error.contains("3, which no batch has taken"), "{error}");
     }
-}
-
-/// Written by another program from the description of the format.
-#[test]
-fn given_a_segment_as_version_1_wrote_it_when_opened_then_all_of_it_is_read() {
-    let disk = SimulatedDisk::default();
-    disk.put(&segment_path(Path::new(FOLDER), 7), include_bytes!("fixtures/WEIRBLK1.blocks").to_vec());
-    let bench = Bench::open(&disk, &CutBlocks::new(), 1 << 20).unwrap();
-    assert_eq!(bench.waiting("lines"), [(300, b"to be\nor not\n".to_vec()), (302, b"that is\n".to_vec())]);
-    assert_eq!(bench.waiting("visits"), [(301, b"1\n2\n3\n".to_vec())]);
-    assert_eq!(bench.recovered.waiting["visits"][0].rows, 3);
-    let request = |key: &str, rows, at| TakenRequest { key: RequestKey::of(key.as_bytes()), rows, at };
-    let taken: Vec<_> = bench.recovered.taken["visits"].iter().copied().collect();
-    assert_eq!(taken, [request("old", 2, 1_700_000_000_000), request("new", 1, 1_700_000_001_000)]);
-    assert_eq!(bench.recovered.next, BlockId(303));
 }
 
 #[test]

@@ -37,6 +37,8 @@ enum Kind {
     Aggregate,
     /// A state for each key, from batch to batch
     State,
+    /// Rows to the outside, over HTTP
+    Sink,
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
@@ -80,6 +82,7 @@ fn write(project: &Path, args: &Args) -> Result<()> {
         Kind::Transform => (include_str!("templates/transform.rs"), include_str!("templates/transform.jsonl")),
         Kind::Aggregate => (include_str!("templates/aggregate.rs"), include_str!("templates/aggregate.jsonl")),
         Kind::State => (include_str!("templates/state.rs"), include_str!("templates/state.jsonl")),
+        Kind::Sink => (include_str!("templates/sink.rs"), include_str!("templates/sink.jsonl")),
     };
     fs::write(project.join("src/lib.rs"), code)?;
     fs::write(project.join("rows.jsonl"), rows)?;

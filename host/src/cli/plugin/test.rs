@@ -1,44 +1,59 @@
 //! `weir plugin test`: an operator run on rows, with no pipeline of the user's.
 //!
 //! The rows go through the same plan nodes as in a stream, so what passes here passes there: a pipeline of one source,
-//! the operator and one sink is run once, in a data folder of its own.
+//! the operator and one sink is run once, in a data folder of its own. Where the component is the sink, what it sends is
+//! printed, and sent only to the origins that are allowed.
 
+mod outbox;
+
+use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bytesize::ByteSize;
 use indexmap::IndexMap;
 
+use self::outbox::Outbox;
 use crate::cli::check::operators;
-use crate::data_dir::DataDir;
-use crate::driver::{DeadLetters, Ground, Setup, Status, SystemClock, Typed, cores};
-use crate::operator::{World, componentize, inspect};
+use crate::data_dir::{DataDir, PipelineDir};
+use crate::driver::{Bundle, DeadLetters, Ground, Setup, SystemClock, Typed, Unbundled, cores};
+use crate::operator::{Usage, World, componentize, inspect};
+use crate::origin::Origin;
 use crate::pipeline::Pipeline;
+use crate::plan::{OperatorMeter, Operators, row_text};
 use crate::rows::ColumnType;
+use crate::sink::{self, ComponentSink, Granted, Tally};
 use crate::source::Mode;
 use crate::storage::Disk;
 use crate::time::BatchTime;
 use crate::units::Period;
 
+/// How long the answer to a request of a sink may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+const NO_CONFIG: &str = "{}";
+
 /// What to run on what.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The component (.wasm), as `weir plugin build` leaves it
+    /// The component (.wasm), as `weir plugin build` leaves it; or a bundle, which has all that it needs
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// The rows: .jsonl or .json (an object a line), .csv (with a header), or text (a line is a row, column `line`)
+    /// The rows: .jsonl or .json (an object a line), .csv (with a header), text (a line is a row, column `line`), or a bundle
+    /// of another component, in whose place this one is run
     #[arg(long, value_name = "ROWS")]
-    input: PathBuf,
+    input: Option<PathBuf>,
 
     /// Column types, where the inferred ones do not fit: name=type, with a comma between
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', value_parser = column)]
     schema: Vec<(String, ColumnType)>,
 
     /// The operator's config, as JSON
-    #[arg(long, value_name = "JSON", default_value = "{}")]
+    #[arg(long, value_name = "JSON", default_value = NO_CONFIG)]
     config: String,
 
     /// The columns of the key, of an aggregate or a state
@@ -57,6 +72,11 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     touch_all: bool,
 
+    /// For a sink: really send to this origin, as in http://localhost:8080, and deny others; may be repeated
+    /// [default: requests are printed, taken to have gone well, and not sent]
+    #[arg(long, value_name = "ORIGIN")]
+    allow: Vec<Origin>,
+
     /// Fail when more fuel is used: it is the same in every run and on every machine, so a build can be held to it
     #[arg(long, value_name = "FUEL")]
     max_fuel: Option<u64>,
@@ -72,39 +92,80 @@ fn column(text: &str) -> Result<(String, ColumnType), String> {
 pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let at = || args.file.display().to_string();
     let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {}", at()))?;
-    let world = inspect(&componentize(&bytes).with_context(at)?).with_context(at)?;
+    let bundle = bundled(args, &bytes)?;
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let trial = DataDir::at(scratch.path());
-    trial.registry().register(&bytes, Some("operator"), Some("trial")).with_context(at)?;
-    let pipeline = pipeline(args, world)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (status, letters) = runtime.block_on(trial_run(&pipeline, &trial, data))?;
-    eprint!("{letters}");
-    let meter = status.meters.get("operator").cloned().unwrap_or_default();
-    eprintln!(
-        "{} rows in, {} out, {} rejected; {} fuel in {} calls, at most {} of memory",
-        meter.rows_in,
-        meter.rows_out,
-        meter.rejected,
-        meter.fuel,
-        meter.calls,
-        ByteSize::b(meter.peak_memory).display().iec()
-    );
-    if let Some(most) = args.max_fuel.filter(|most| meter.fuel > *most) {
+    let used = if let Some(bundle) = bundle {
+        let component = if args.input.is_some() { &bytes } else { bundle.component() };
+        runtime.block_on(unbundled(&bundle, component, &trial, data)).with_context(at)?
+    } else {
+        let world = inspect(&componentize(&bytes).with_context(at)?).with_context(at)?;
+        trial.registry().register(&bytes, Some("operator"), Some("trial")).with_context(at)?;
+        runtime.block_on(trial_run(&pipeline(args, world)?, world, args, &trial, data))?
+    };
+    eprintln!("{used}");
+    if let Some(most) = args.max_fuel.filter(|most| used.fuel > *most) {
         bail!(
             "{} used {} fuel, {:.1} % more than the {most} of --max-fuel; make it cheaper, or raise the limit if so much work \
              is meant",
             args.file.display(),
-            meter.fuel,
-            (meter.fuel as f64 / most.max(1) as f64 - 1.0) * 100.0
+            used.fuel,
+            (used.fuel as f64 / most.max(1) as f64 - 1.0) * 100.0
         );
     }
     Ok(())
 }
 
+/// The bundle that is to be run, if it is one.
+fn bundled(args: &Args, file: &[u8]) -> Result<Option<Bundle>> {
+    let (path, bytes) = match &args.input {
+        _ if Bundle::is_one(file) => {
+            ensure!(args.input.is_none(), "a bundle has its rows with it: leave --input out");
+            (&args.file, file.to_vec())
+        }
+        Some(input) => (input, std::fs::read(input).with_context(|| format!("cannot read {}", input.display()))?),
+        None => return Ok(None),
+    };
+    if !Bundle::is_one(&bytes) {
+        return Ok(None);
+    }
+    let own = !args.schema.is_empty() || args.config != NO_CONFIG || !args.key.is_empty() || args.batch_rows.is_some();
+    ensure!(
+        !own && args.timeout.is_none() && !args.touch_all && args.allow.is_empty(),
+        "{} says itself which columns, key, config and limits there are: of the options only --input and --max-fuel go with a \
+         bundle",
+        path.display()
+    );
+    Bundle::from_bytes(&bytes).map(Some).with_context(|| path.display().to_string())
+}
+
+/// Runs a component on what a bundle has, prints the rows and the dead letters, and tells what was used.
+async fn unbundled(bundle: &Bundle, component: &[u8], trial: &DataDir, data: &DataDir) -> Result<Used> {
+    let digest = trial.registry().register(component, Some("operator"), Some("trial"))?.digest;
+    let then = bundle.call();
+    let name = if digest == then.digest { &then.component } else { "operator@trial" };
+    let operators = operators(&trial.with_cache_of(data))?;
+    let Unbundled { rows, report, same } = bundle.run(name, digest, operators, trial.root()).await?;
+    for rows in &rows {
+        (0..rows.num_rows()).try_for_each(|row| outln!("{}", row_text(rows, row)))?;
+    }
+    for letter in &report.dead_letters {
+        eprintln!("{}", serde_json::to_string(letter)?);
+    }
+    match same {
+        Some(true) => eprintln!("the same rows as in batch {}", bundle.batch),
+        Some(false) => eprintln!("OTHER ROWS than in batch {}", bundle.batch),
+        None => {}
+    }
+    let meter = report.meters.get(&then.operator).cloned().unwrap_or_default();
+    Ok(Used::of(meter))
+}
+
 /// The pipeline file of the trial.
 fn pipeline(args: &Args, world: World) -> Result<String> {
-    let input = args.input.canonicalize().with_context(|| format!("cannot read {}", args.input.display()))?;
+    let input = args.input.as_ref().context("name the rows with --input, or give a bundle (see `weir bundle`)")?;
+    let input = input.canonicalize().with_context(|| format!("cannot read {}", input.display()))?;
     let config: toml::Table =
         serde_json::from_str(&args.config).context("--config must be a JSON object without nulls")?;
     let kind = match world {
@@ -114,8 +175,14 @@ fn pipeline(args: &Args, world: World) -> Result<String> {
             bail!("{} keeps a state for each key: name the key's columns with --key", args.file.display())
         }
         World::State => "state",
-        World::Sink => bail!("{} is of the world `{world}`, which this version does not run", args.file.display()),
+        World::Sink => "component",
     };
+    if world != World::Sink && !args.allow.is_empty() {
+        bail!("{} is of the world `{world}`, which sends nothing: --allow is for sinks", args.file.display());
+    }
+    if world == World::Sink && (!args.key.is_empty() || args.timeout.is_some() || args.touch_all) {
+        bail!("{} is a sink: --key, --timeout and --touch-all are for other operators", args.file.display());
+    }
     let mut source = toml::toml! { type = "file" };
     source.insert("path".into(), input.to_string_lossy().into_owned().into());
     source.insert("format".into(), format(&input).into());
@@ -127,6 +194,15 @@ fn pipeline(args: &Args, world: World) -> Result<String> {
         let columns: IndexMap<_, _> = args.schema.iter().map(|(n, t)| (n.clone(), t.to_string())).collect();
         source.insert("schema".into(), toml::Value::try_from(columns)?);
     }
+    let mut file = toml::toml! { name = "trial" };
+    file.insert("sources".into(), table("rows", source));
+    if world == World::Sink {
+        let mut sink = toml::toml! { type = "component" inputs = ["rows"] on_reject = "skip" };
+        sink.insert(kind.into(), "operator@trial".into());
+        sink.insert("config".into(), config.into());
+        file.insert("sinks".into(), table("operator", sink));
+        return Ok(toml::to_string(&file)?);
+    }
     let mut operator = toml::toml! { inputs = ["rows"] on_reject = "dead-letter" };
     operator.insert(kind.into(), "operator@trial".into());
     operator.insert("config".into(), config.into());
@@ -137,16 +213,17 @@ fn pipeline(args: &Args, world: World) -> Result<String> {
     if args.touch_all {
         operator.insert("touch".into(), "all".into());
     }
-    let mut file = toml::toml! {
-        name = "trial"
-        [sinks.printed]
-        type = "stdout"
-        format = "json"
-        inputs = ["operator"]
-    };
-    file.insert("sources".into(), toml::Table::from_iter([("rows".to_owned(), source.into())]).into());
-    file.insert("operators".into(), toml::Table::from_iter([("operator".to_owned(), operator.into())]).into());
+    file.insert("operators".into(), table("operator", operator));
+    file.insert(
+        "sinks".into(),
+        table("printed", toml::toml! { type = "stdout" format = "json" inputs = ["operator"] }),
+    );
     Ok(toml::to_string(&file)?)
+}
+
+/// A table with one entry.
+fn table(name: &str, entry: toml::Table) -> toml::Value {
+    toml::Table::from_iter([(name.to_owned(), entry.into())]).into()
 }
 
 fn format(input: &Path) -> &'static str {
@@ -157,8 +234,37 @@ fn format(input: &Path) -> &'static str {
     }
 }
 
-/// Runs the pipeline; gives its status and its dead letters.
-async fn trial_run(pipeline: &str, trial: &DataDir, data: &DataDir) -> Result<(Status, String)> {
+/// What came of a trial, in a line.
+struct Used {
+    rows_in: u64,
+    /// Rows of an operator's output, or requests of a sink.
+    out: String,
+    rejected: u64,
+    fuel: u64,
+    calls: u64,
+    peak_memory: u64,
+}
+
+impl Used {
+    fn of(meter: OperatorMeter) -> Self {
+        let OperatorMeter { rows_in, rows_out, rejected, fuel, calls, peak_memory, .. } = meter;
+        Self { rows_in, out: format!("{rows_out} out"), rejected, fuel, calls, peak_memory }
+    }
+}
+
+impl fmt::Display for Used {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows_in, out, rejected, fuel, calls, peak_memory } = self;
+        let memory = ByteSize::b(*peak_memory).display().iec();
+        write!(
+            f,
+            "{rows_in} rows in, {out}, {rejected} rejected; {fuel} fuel in {calls} calls, at most {memory} of memory"
+        )
+    }
+}
+
+/// Runs the pipeline, prints its dead letters, and tells what was used.
+async fn trial_run(pipeline: &str, world: World, args: &Args, trial: &DataDir, data: &DataDir) -> Result<Used> {
     // `${` in a path or a config of the user's stands for itself.
     let loaded = Pipeline::parse(&pipeline.replace("${", "$${"), Path::new("trial.toml"), &|_| None)?;
     // Compiled code is worth keeping; everything else goes with the scratch folder.
@@ -166,8 +272,15 @@ async fn trial_run(pipeline: &str, trial: &DataDir, data: &DataDir) -> Result<(S
     let folder = trial.claim(&loaded.name)?.once()?;
     let typed = Typed::new(loaded, &operators).await?;
     let start = BatchTime::after(0, typed.loaded.pipeline.batch.interval.0);
+    let mut ground = Ground::default();
+    let mut tried = None;
+    if world == World::Sink {
+        let (sink, outbox) = tried_sink(&typed, args, &operators, &folder)?;
+        ground.sinks.insert("operator".to_owned(), sink.clone());
+        tried = Some((sink, outbox));
+    }
     let setup = Setup {
-        ground: Ground::default(),
+        ground,
         mode: Mode::Once,
         threads: cores(),
         start,
@@ -183,5 +296,28 @@ async fn trial_run(pipeline: &str, trial: &DataDir, data: &DataDir) -> Result<(S
         (0..status.batches).scan(start, |batch, _| Some(std::mem::replace(batch, batch.next(status.interval))));
     let letters = batches.map(|batch| kept.path(batch)).filter(|path| path.exists());
     let letters = letters.map(std::fs::read_to_string).collect::<Result<String, _>>()?;
-    Ok((status, letters))
+    eprint!("{letters}");
+    if let Some((sink, outbox)) = tried {
+        let Tally { rows, rejected, used } = sink.tally();
+        let out = format!("{} requests", outbox.requests());
+        let Usage { fuel, calls, peak_memory, .. } = used;
+        return Ok(Used { rows_in: rows, out, rejected, fuel, calls, peak_memory });
+    }
+    Ok(Used::of(status.meters.get("operator").cloned().unwrap_or_default()))
+}
+
+/// The sink that is tried, and where what it sends ends up.
+fn tried_sink(
+    typed: &Typed,
+    args: &Args,
+    operators: &Operators,
+    folder: &PipelineDir,
+) -> Result<(Arc<ComponentSink>, Arc<Outbox>)> {
+    let granted =
+        (!args.allow.is_empty()).then(|| Granted::new("--allow".to_owned(), args.allow.clone(), ANSWER_TIMEOUT));
+    let outbox = Arc::new(Outbox::new(granted));
+    let spec = &typed.loaded.pipeline.sinks["operator"];
+    let (input, components) = (typed.union(spec.inputs())?, operators.components());
+    let sink = sink::open_component("operator", spec, &input, components, outbox.clone(), &folder.spool())?;
+    Ok((Arc::new(sink), outbox))
 }

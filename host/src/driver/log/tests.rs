@@ -1,11 +1,14 @@
 //! The batch log on a disk that fails, tears and forgets.
 #![allow(clippy::unwrap_used, reason = "a failed test should say where")]
 
+mod fixture;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::fingerprint::Fingerprint;
 use crate::storage::{Fault, SimulatedDisk};
+use crate::testing::{damage, largest_allocation};
 
 const PATH: &str = "/run/batches.log";
 
@@ -15,7 +18,14 @@ fn open(disk: &SimulatedDisk) -> Result<(BatchLog, Vec<Record>)> {
 
 fn cut(batch: u64) -> Record {
     let batch = BatchTime::from_millis(batch);
-    Record::Cut(Cut { batch, sources: vec![], ended: vec!["s".into()], operators: vec![], tables: vec![] })
+    Record::Cut(Cut {
+        batch,
+        sources: vec![],
+        ended: vec!["s".into()],
+        operators: vec![],
+        tables: vec![],
+        retried: vec![],
+    })
 }
 
 fn committed(batch: u64) -> Record {
@@ -200,6 +210,27 @@ proptest! {
         for bytes in [&bytes, &[HEADER.as_slice(), &bytes].concat()] {
             let contents = read(bytes);
             prop_assert!(contents.end <= bytes.len().max(HEADER.len()));
+        }
+    }
+
+    /// Damage that a checksum does not show: the payload is what was meant to be written.
+    #[test]
+    fn given_a_damaged_record_in_a_sound_frame_when_read_then_nothing_panics_and_no_length_in_it_is_believed(
+        damage in damage(),
+        record in any::<prop::sample::Index>(),
+    ) {
+        let records = fixture::records();
+        let payload = bincode::serde::encode_to_vec(record.get(&records), bincode::config::standard()).unwrap();
+        let (_, mut bytes) = written(&records[..1]);
+        let before = bytes.len();
+        let payload = damage.to(&payload);
+        bytes.extend(framed(u32::try_from(payload.len()).unwrap(), &payload));
+        let (contents, most) = largest_allocation(|| read(&bytes));
+        prop_assert!(most <= 4 << 20, "{} bytes at once", most);
+        prop_assert_eq!(&contents.records[0], &records[0]);
+        match contents.damage {
+            None => prop_assert!(contents.end == bytes.len() || contents.end == before),
+            Some(damage) => prop_assert_eq!((damage.at, damage.what), (before, "cannot be read")),
         }
     }
 }

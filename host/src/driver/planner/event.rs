@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 
+use super::work::Work;
 use super::{Planner, Stream, in_order, shuffle};
 use crate::driver::typed::{EventWindow, SourceTime, TypedOperator, held_rows, open_windows};
 use crate::event_time::{EventWindows, window_fields};
@@ -67,9 +68,18 @@ impl Planner<'_> {
         let TypedOperator::Aggregate { call, key, key_columns, accumulator, output, .. } = operator else {
             return Ok(self.nothing(name));
         };
-        let call = self.as_cut(call);
-        let assigned = self.assigned(name, window, &spec.inputs)?;
+        let call = self.cut.call(call);
+        let assigned = self.with_letters(name, self.assigned(name, window, &spec.inputs)?)?;
+        let finish = FinalAggregate {
+            call: call.clone(),
+            key: key_columns.clone(),
+            accumulator: accumulator.clone(),
+            output: output.clone(),
+            step: Step::Finish,
+        };
         let partial = PartialAggregate { call: call.clone(), key: key.clone(), accumulator: accumulator.clone() };
+        let last = FinalAggregate { step: Step::Both, ..finish.clone() };
+        self.given(name, spec, &assigned, &Work::Fold { partial: partial.clone(), last });
         let partial = Stage::PartialAggregate(partial).over(vec![assigned.plan])?;
         // The sessions of a key find each other in one partition; other windows are apart from the start.
         let together = match window.windows {
@@ -80,18 +90,11 @@ impl Planner<'_> {
         let partials = shuffle(partials, (0..together).collect(), self.partitions_of(spec))?;
         let (windows, sources) = (open_windows(name), window.sources.clone());
         let fold = match window.windows {
-            EventWindows::Sliding { .. } => Stage::EventFold(EventFold { call: call.clone(), windows, sources }),
+            EventWindows::Sliding { .. } => Stage::EventFold(EventFold { call, windows, sources }),
             EventWindows::Session { .. } => {
                 let accumulator = accumulator.clone();
-                Stage::SessionFold(SessionFold { call: call.clone(), accumulator, windows, sources })
+                Stage::SessionFold(SessionFold { call, accumulator, windows, sources })
             }
-        };
-        let finish = FinalAggregate {
-            call,
-            key: key_columns.clone(),
-            accumulator: accumulator.clone(),
-            output: output.clone(),
-            step: Step::Finish,
         };
         let plan = Stage::FinalAggregate(finish).over(vec![fold.over(vec![partials.plan])?])?;
         // Open windows change, whoever reads the results.

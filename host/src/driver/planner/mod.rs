@@ -5,9 +5,12 @@
 
 mod event;
 mod operator;
+mod retry;
 mod window;
+mod work;
 
 pub(super) use window::totals;
+pub(super) use work::Work;
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
@@ -24,6 +27,7 @@ use datafusion::physical_plan::{ExecutionPlan, Partitioning};
 
 use super::log::Cut;
 use super::typed::{Typed, TypedOperator};
+use crate::block::Block;
 use crate::plan::segment::{SEGMENT, with_segment};
 use crate::plan::{Fingerprint, Gather, KEY_GROUPS, Merge, Order, Persist, Scan, Scatter, Shift, Stage, Write};
 use crate::state::Store;
@@ -38,6 +42,16 @@ pub struct Plans {
     pub drains: Vec<Arc<dyn ExecutionPlan>>,
     /// The streams whose rows outlive the batch.
     pub kept: Vec<KeptStream>,
+    /// What the operator is given whose input somebody wants, unless it has none in this batch.
+    pub(super) given: Option<Given>,
+}
+
+/// What an operator is given in a batch, and what it does with it.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) input: Stream,
+    pub(super) work: Work,
+    pub(super) partitions: NonZeroUsize,
 }
 
 /// A stream whose rows outlive the batch.
@@ -53,14 +67,14 @@ pub struct KeptStream {
 
 /// A stream's plan, and how many segments its rows may lie in.
 #[derive(Debug, Clone)]
-struct Stream {
-    plan: Arc<dyn ExecutionPlan>,
-    segments: u32,
+pub(super) struct Stream {
+    pub(super) plan: Arc<dyn ExecutionPlan>,
+    pub(super) segments: u32,
 }
 
 /// Plans a cut.
 pub async fn plan(typed: &Typed, cut: &Cut, partitions: NonZeroUsize, store: &Store) -> Result<Plans> {
-    let plans = Plans { sinks: Vec::new(), drains: Vec::new(), kept: Vec::new() };
+    let plans = Plans { sinks: Vec::new(), drains: Vec::new(), kept: Vec::new(), given: None };
     let mut planner =
         Planner { typed, cut, partitions, store, streams: HashMap::new(), must_run: HashSet::new(), plans };
     for name in typed.sources.keys() {
@@ -129,10 +143,10 @@ impl Planner<'_> {
     fn source(&self, name: &str) -> Result<Stream> {
         let source = &self.typed.sources[name];
         let blocks = self.cut.sources.iter().find(|(n, _)| n == name).map(|(_, cut)| cut.blocks.as_slice());
-        let blocks = blocks.unwrap_or_default();
+        let blocks: Vec<Block> = blocks.unwrap_or_default().iter().cloned().chain(self.letter_blocks(name)).collect();
         let scan = Stage::Scan(Scan {
             source: name.to_owned(),
-            partitions: Scan::deal(blocks, self.partitions),
+            partitions: Scan::deal(&blocks, self.partitions),
             decoding: source.decoding.clone(),
             on_reject: source.on_reject,
             chunk_rows: self.typed.loaded.pipeline.batch.chunk_rows,

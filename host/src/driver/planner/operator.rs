@@ -5,13 +5,14 @@ use std::num::NonZeroUsize;
 
 use anyhow::{Context, Result};
 
-use super::{Planner, Stream, in_order, persist, shuffle, without_segment};
+use super::work::{Work, partials};
+use super::{Given, Planner, Stream, in_order, persist, without_segment};
 use crate::driver::sql::Query;
 use crate::driver::typed::TypedOperator;
 use crate::pipeline::{OperatorKind, OperatorSpec};
 use crate::plan::{
-    Adopt, ComponentCall, Deal, FinalAggregate, Merge, Order, PartialAggregate, Rechunk, Sample, Snapshot, Stage,
-    StateUpdate, Step, TableScan, Transform,
+    Adopt, Deal, FinalAggregate, Merge, Order, PartialAggregate, Rechunk, Sample, Snapshot, Stage, StateUpdate, Step,
+    TableScan, Transform,
 };
 use crate::rows::Columns;
 
@@ -28,19 +29,14 @@ impl Planner<'_> {
         }
         match operator {
             TypedOperator::Transform { call, key, output } => {
-                let mut input = self.input(name, spec)?;
-                if !key.is_empty() {
-                    input = shuffle(input, key.clone(), self.partitions_of(spec))?;
-                }
-                let transform =
-                    Transform { call: self.as_cut(call), output: output.clone(), whole: spec.whole_partition };
-                Ok(Stream { plan: Stage::Transform(transform).over(vec![input.plan])?, segments: input.segments })
+                let (key, output, whole) = (key.clone(), output.clone(), spec.whole_partition);
+                let work = Work::Transform { key, transform: Transform { call: self.cut.call(call), output, whole } };
+                self.work(name, spec, work)
             }
             TypedOperator::State { call, key, output, .. } => {
-                let input = shuffle(self.input(name, spec)?, key.clone(), self.partitions_of(spec))?;
                 let (key, output) = (key.clone(), output.clone());
-                let update = StateUpdate { call: self.as_cut(call), key, output, touch: spec.touch };
-                Ok(Stream { plan: Stage::StateUpdate(update).over(vec![input.plan])?, segments: input.segments })
+                let update = StateUpdate { call: self.cut.call(call), key, output, touch: spec.touch };
+                self.work(name, spec, Work::Update(update))
             }
             TypedOperator::Sql { query, output } => self.query(name, spec, query, output).await,
             TypedOperator::Snapshot { of, output } => self.snapshot(name, spec, of, output),
@@ -53,6 +49,22 @@ impl Planner<'_> {
         spec.partitions.unwrap_or(self.partitions)
     }
 
+    /// A component over the operator's input.
+    fn work(&mut self, name: &str, spec: &OperatorSpec, work: Work) -> Result<Stream> {
+        let input = self.input(name, spec)?;
+        let input = self.with_letters(name, input)?;
+        self.given(name, spec, &input, &work);
+        work.over(input, self.partitions_of(spec))
+    }
+
+    /// Notes what an operator is given, if somebody wants to know.
+    pub(super) fn given(&mut self, name: &str, spec: &OperatorSpec, input: &Stream, work: &Work) {
+        if self.typed.given.as_deref() == Some(name) {
+            let partitions = self.partitions_of(spec);
+            self.plans.given = Some(Given { input: input.clone(), work: work.clone(), partitions });
+        }
+    }
+
     /// An aggregate: of one batch, or of a window.
     fn aggregate(&mut self, name: &str, operator: &TypedOperator) -> Result<Stream> {
         let typed = self.typed;
@@ -63,7 +75,7 @@ impl Planner<'_> {
         if let Some(window) = typed.event_windows.get(name) {
             return self.event_aggregate(name, spec, operator, window);
         }
-        let call = self.as_cut(call);
+        let call = self.cut.call(call);
         let last = FinalAggregate {
             call: call.clone(),
             key: key_columns.clone(),
@@ -71,23 +83,21 @@ impl Planner<'_> {
             output: output.clone(),
             step: Step::Both,
         };
-        let partial = |input: Stream| -> Result<Stream> {
-            let partial = PartialAggregate { call: call.clone(), key: key.clone(), accumulator: accumulator.clone() };
-            let partial = Stage::PartialAggregate(partial).over(vec![input.plan])?;
-            let key = (0..key.len()).collect();
-            shuffle(Stream { plan: partial, segments: input.segments }, key, self.partitions_of(spec))
-        };
+        let partial = PartialAggregate { call, key: key.clone(), accumulator: accumulator.clone() };
+        let work = Work::Fold { partial: partial.clone(), last: last.clone() };
         if let Some((through, window)) = typed.windows.folded(name, &typed.loaded.pipeline) {
             let input = self.union(&typed.loaded.pipeline.operators[through].inputs)?;
-            let partials = partial(input)?;
+            let input = self.with_letters(name, input)?;
+            self.given(name, spec, &input, &work);
+            let partials = partials(partial, input, self.partitions_of(spec))?;
             return self.folded(name, operator, window, partials, last);
         }
         if !typed.windows.due(name, self.cut.batch) {
             return Ok(self.nothing(name));
         }
-        let partials = partial(self.union(&spec.inputs)?)?;
-        let plan = Stage::FinalAggregate(last).over(vec![partials.plan])?;
-        Ok(Stream { plan, segments: partials.segments })
+        let input = self.with_letters(name, self.union(&spec.inputs)?)?;
+        self.given(name, spec, &input, &work);
+        work.over(input, self.partitions_of(spec))
     }
 
     async fn query(&mut self, name: &str, spec: &OperatorSpec, query: &Query, output: &Columns) -> Result<Stream> {
@@ -148,15 +158,5 @@ impl Planner<'_> {
     /// The rows that come in, all of them one after the other, through the operator's window if it has one.
     fn input(&mut self, name: &str, spec: &OperatorSpec) -> Result<Stream> {
         self.through_window(name, &spec.inputs)
-    }
-
-    /// A cut names the component that its batch runs, which may not be the one of now.
-    pub(super) fn as_cut(&self, call: &ComponentCall) -> ComponentCall {
-        let mut call = call.clone();
-        if let Some(running) = self.cut.operators.iter().find(|r| r.operator == call.operator) {
-            call.component.clone_from(&running.component);
-            call.digest = running.digest;
-        }
-        call
     }
 }

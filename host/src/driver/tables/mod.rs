@@ -121,8 +121,9 @@ impl Tables {
         self.lock().tables.get(table).map(|following| following.now.contents.clone())
     }
 
-    /// Says which contents the batch reads, and keeps them. Blocks on files.
-    pub fn cut(&self, batch: BatchTime) -> Result<Vec<(String, Digest)>> {
+    /// Says which contents the batch reads, and keeps them, and those of dead letters that are sent through again with it.
+    /// Blocks on files.
+    pub fn cut(&self, batch: BatchTime, letters: &[Arc<Contents>]) -> Result<Vec<(String, Digest)>> {
         let mut followed = self.lock();
         let mut cut = Vec::with_capacity(followed.tables.len());
         for (name, table) in &mut followed.tables {
@@ -131,7 +132,11 @@ impl Tables {
             self.store.keep(contents).with_context(|| format!("table `{name}`"))?;
             cut.push((name.clone(), contents.digest()));
         }
-        followed.uses.cut(batch, cut.iter().map(|(_, digest)| *digest));
+        for contents in letters {
+            self.store.keep(contents).context("dead letters that are to be sent through again")?;
+        }
+        let letters = letters.iter().map(|contents| contents.digest());
+        followed.uses.cut(batch, cut.iter().map(|(_, digest)| *digest).chain(letters));
         if followed.uses.forget(batch, self.remember) {
             self.tidy_disk(&mut followed)?;
         }

@@ -57,7 +57,7 @@ fn open(
 
 impl Bench {
     fn cut(&self, second: u64) -> Digest {
-        let cut = self.tables.cut(at(second)).unwrap();
+        let cut = self.tables.cut(at(second), &[]).unwrap();
         assert_eq!(cut.len(), 1);
         cut[0].1
     }
@@ -177,7 +177,7 @@ async fn with_once_and_at_the_start_a_table_that_cannot_be_read_is_an_error() {
     let bench = start("every batch", Mode::Once, 0);
     bench.cut(1);
     write(&bench.file, "n\nhalf", 2);
-    let error = format!("{:#}", bench.tables.cut(at(2)).unwrap_err());
+    let error = format!("{:#}", bench.tables.cut(at(2), &[]).unwrap_err());
     assert!(error.starts_with("table `t`: record 1 of "), "{error}");
     for mode in [Mode::Live, Mode::Once] {
         fs::remove_file(&bench.file).unwrap_or_default();
@@ -207,8 +207,14 @@ async fn a_restart_keeps_what_the_batches_before_it_read() {
     let old = bench.cut(1);
     write(&bench.file, "n\n2\n", 2);
     let tables = vec![("t".to_owned(), old)];
-    let cut =
-        Record::Cut(crate::driver::Cut { batch: at(1), sources: vec![], ended: vec![], operators: vec![], tables });
+    let cut = Record::Cut(crate::driver::Cut {
+        batch: at(1),
+        sources: vec![],
+        ended: vec![],
+        operators: vec![],
+        tables,
+        retried: vec![],
+    });
     open(&bench.file, "once", Mode::Live, 0, &bench.store, &[cut]).unwrap();
     assert_eq!(bench.kept(), 2);
     // A log that does not name it is not of a batch that needs it.

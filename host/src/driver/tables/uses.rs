@@ -1,4 +1,4 @@
-//! Which contents of tables batches may still read.
+//! Which contents of tables, and of dead letters that are sent through again, batches may still read.
 //!
 //! Contents are needed on disk while no checkpoint holds what a batch that reads them left, or it is one of the last
 //! [`LAST`] that were cut, or lies within `remember` of the newest: such a batch may be run again, or be looked into by `weir sql`. They are
@@ -40,9 +40,13 @@ impl Uses {
         let mut uses = Self::default();
         for record in records {
             match record {
-                Record::Cut(cut) => uses.cut(cut.batch, cut.tables.iter().map(|(_, digest)| *digest)),
+                Record::Cut(cut) => uses.cut(cut.batch, cut.contents()),
                 Record::Committed { batch, .. } => uses.committed(*batch),
-                Record::Started { .. } | Record::Swapped { .. } | Record::Ended => {}
+                Record::Started { .. }
+                | Record::Swapped { .. }
+                | Record::Redirected(_)
+                | Record::RolledBack { .. }
+                | Record::Ended => {}
             }
         }
         uses
@@ -155,6 +159,7 @@ mod tests {
                 ended: vec![],
                 operators: vec![],
                 tables,
+                retried: vec![],
             })
         };
         let committed = Record::Committed {

@@ -9,7 +9,7 @@ mod windows;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use arrow::datatypes::{Schema, SchemaRef};
 use indexmap::IndexMap;
 
@@ -17,9 +17,9 @@ use super::initial;
 use super::log::Running;
 use super::sql::Query;
 use super::tables::Table;
-use crate::operator::Reference;
-use crate::pipeline::{Loaded, OnReject, OperatorKind, OperatorSpec, SourceSpec};
-use crate::plan::{ComponentCall, Operators, adopted_schema};
+use crate::operator::{Digest, Reference, State};
+use crate::pipeline::{Loaded, OnReject, OperatorKind, OperatorSpec};
+use crate::plan::{ComponentCall, Operators, adopted_schema, migration};
 use crate::rows::{Columns, describe};
 use crate::source::Decoding;
 use crate::state::KeyedSpec;
@@ -60,6 +60,19 @@ pub struct Typed {
     pub event_windows: HashMap<String, EventWindow>,
     /// Streams whose rows somebody wants to see, whether a sink reads them or not.
     pub wanted: HashSet<String>,
+    /// An operator whose input somebody wants to see.
+    pub given: Option<String>,
+}
+
+/// A component that fits in an operator's place.
+#[derive(Debug, Clone)]
+pub struct Fitting {
+    /// The component.
+    pub running: Running,
+    /// What it keeps for each key, if it does.
+    keyed: Option<KeyedSpec>,
+    /// What ran in the operator when this was found fitting.
+    in_place_of: Digest,
 }
 
 impl Typed {
@@ -73,6 +86,7 @@ impl Typed {
             windows: Windows::default(),
             event_windows: HashMap::new(),
             wanted: HashSet::new(),
+            given: None,
             loaded,
         };
         let reached: Vec<String> = typed.loaded.graph.streams().map(str::to_owned).collect();
@@ -83,7 +97,7 @@ impl Typed {
             }
             let event_time = spec.event_time().map(|e| SourceTime::of(name, e, &decoding.schema())).transpose()?;
             typed.streams.insert(name.clone(), decoding.schema());
-            typed.sources.insert(name.clone(), TypedSource { decoding, on_reject: on_reject(spec), event_time });
+            typed.sources.insert(name.clone(), TypedSource { decoding, on_reject: spec.on_reject(), event_time });
         }
         for (name, spec) in &typed.loaded.pipeline.tables {
             let spec = spec.clone();
@@ -225,8 +239,8 @@ impl Typed {
         self.operators.values().filter_map(TypedOperator::call).map(running).collect()
     }
 
-    /// The operator with another component, if it fits: same world, same columns out.
-    pub fn fitting(&self, operator: &str, reference: &Reference, operators: &Operators) -> Result<Running> {
+    /// The operator with another component, if it fits: same world, same columns out, and states that it can go on with.
+    pub fn fitting(&self, operator: &str, reference: &Reference, operators: &Operators) -> Result<Fitting> {
         let Some(typed) = self.operators.get(operator) else {
             let known: Vec<&str> = self.operators.keys().map(String::as_str).collect();
             bail!("there is no operator `{operator}`; there is {}", known.join(", "));
@@ -235,7 +249,9 @@ impl Typed {
             bail!("operator `{operator}` is no component: to change it, change the pipeline file and restart")
         };
         let digest = operators.components().registry().resolve(reference)?;
+        let in_place_of = call.digest;
         let call = ComponentCall { component: reference.to_string(), digest, ..call.clone() };
+        let mut keeps = None;
         match typed {
             TypedOperator::Transform { output, .. } => {
                 let transform = operators.transform(&call)?;
@@ -249,18 +265,30 @@ impl Typed {
             TypedOperator::State { keyed, output, .. } => {
                 let state = operators.state(&call, &keyed.key)?;
                 same("output", &output.schema(), state.output(), &call)?;
-                same("state", &keyed.state, state.state(), &call)?;
-                if state.version() != keyed.version {
-                    bail!(
-                        "{call} does not fit: its state is of version {}, and the one that runs has version {}",
-                        state.version(),
-                        keyed.version
+                if !migration::keeps(&state, keyed) {
+                    ensure!(
+                        state.migrates() && state.version() != keyed.version,
+                        migration::unreadable(&call, keyed, &state)
                     );
+                    apart(operator, &keyed.key, state.state(), "keeps as state")?;
+                    self.snapshots_fit(operator, keyed, &state, &call)?;
                 }
+                keeps = Some(KeyedSpec { state: state.state().clone(), version: state.version(), ..keyed.clone() });
             }
             TypedOperator::Sql { .. } | TypedOperator::Snapshot { .. } | TypedOperator::Rows { .. } => {}
         }
-        Ok(running(&call))
+        Ok(Fitting { running: running(&call), keyed: keeps, in_place_of })
+    }
+
+    /// A snapshot's columns are those of the state, and no stream's columns change while it runs.
+    fn snapshots_fit(&self, of: &str, keyed: &KeyedSpec, state: &State, call: &ComponentCall) -> Result<()> {
+        let is_of =
+            |operator: &TypedOperator| matches!(operator, TypedOperator::Snapshot { of: other, .. } if other == of);
+        match self.operators.iter().find(|(_, operator)| is_of(operator)) {
+            Some((snapshot, _)) => same("state", &keyed.state, state.state(), call)
+                .with_context(|| format!("`{snapshot}` is a snapshot of these states")),
+            None => Ok(()),
+        }
     }
 
     /// Goes on with what operators ran when the host stopped, where that is another component than the pipeline names.
@@ -270,31 +298,59 @@ impl Typed {
             if call.is_none_or(|call| call.digest == ran.digest) {
                 continue;
             }
-            self.fitting(&ran.operator, &Reference::Digest(ran.digest), operators).with_context(|| {
-                format!(
-                    "operator `{}` ran {}, which was swapped in, when the host stopped",
-                    ran.operator, ran.component
-                )
-            })?;
-            if let Some(named) = self.swap(ran) {
-                tracing::info!(
-                    operator = ran.operator,
-                    runs = ran.component,
-                    named = named.component,
-                    "the operator goes on with what was swapped in, not with what the pipeline file names"
-                );
-            }
+            let fitting =
+                self.fitting(&ran.operator, &Reference::Digest(ran.digest), operators).with_context(|| {
+                    format!(
+                        "operator `{}` ran {}, which was swapped in, when the host stopped",
+                        ran.operator, ran.component
+                    )
+                })?;
+            let named = self.swap(&Fitting { running: ran.clone(), ..fitting })?;
+            tracing::info!(
+                operator = ran.operator,
+                runs = ran.component,
+                named = named.running.component,
+                "the operator goes on with what was swapped in, not with what the pipeline file names"
+            );
         }
         Ok(())
     }
 
-    /// Puts another component, found fitting, in an operator's place.
-    pub fn swap(&mut self, to: &Running) -> Option<Running> {
-        let call = self.operators.get_mut(&to.operator)?.call_mut()?;
+    /// Puts a component that was found fitting in an operator's place; gives what ran there.
+    pub fn swap(&mut self, to: &Fitting) -> Result<Fitting> {
+        let Fitting { running: to, keyed, in_place_of } = to;
+        let operator = self.operators.get_mut(&to.operator);
+        let operator = operator.with_context(|| format!("there is no operator `{}`", to.operator))?;
+        let call = operator.call_mut().with_context(|| format!("operator `{}` is no component", to.operator))?;
+        ensure!(
+            call.digest == *in_place_of,
+            "operator `{}` runs {} by now, which it did not when {} was found fitting; try again",
+            to.operator,
+            call.component,
+            to.component
+        );
         let from = running(call);
         call.component.clone_from(&to.component);
         call.digest = to.digest;
-        Some(from)
+        let before = match (operator, keyed) {
+            (TypedOperator::State { keyed: now, .. }, Some(keyed)) => Some(std::mem::replace(now, keyed.clone())),
+            _ => None,
+        };
+        Ok(Fitting { running: from, keyed: before, in_place_of: to.digest })
+    }
+
+    /// Whether an operator's component can take over states of other versions.
+    pub(super) fn migrates(&self, operator: &str, operators: &Operators) -> Result<bool> {
+        match self.operators.get(operator) {
+            Some(TypedOperator::State { call, keyed, .. }) => Ok(operators.state(call, &keyed.key)?.migrates()),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether a component keeps states in another form than the one that runs.
+    pub(super) fn changes_states(&self, to: &Fitting) -> bool {
+        let operator = self.operators.get(&to.running.operator);
+        matches!((operator, &to.keyed), (Some(TypedOperator::State { keyed: now, .. }), Some(keyed)) if now != keyed)
     }
 
     /// Whether a query that runs reads the table.
@@ -328,15 +384,6 @@ fn same(what: &str, now: &Schema, new: &Schema, call: &ComponentCall) -> Result<
         describe(new),
         describe(now)
     )
-}
-
-fn on_reject(spec: &SourceSpec) -> OnReject {
-    match spec {
-        SourceSpec::File { on_reject, .. }
-        | SourceSpec::Socket { on_reject, .. }
-        | SourceSpec::Http { on_reject, .. } => *on_reject,
-        SourceSpec::Generator { .. } => OnReject::Fail,
-    }
 }
 
 /// The key's columns come before the component's own, so no name may be in both.

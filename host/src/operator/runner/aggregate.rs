@@ -87,7 +87,7 @@ impl AggregateRunner {
                     nothing.extend(gone.iter());
                     left.push(rows);
                 }
-                Err(verdict) => rejects.push(Reject { row: units.start, reason: verdict.to_string() }),
+                Err(verdict) => rejects.push(Reject::trapped(units.start, verdict)),
             }
             Ok(())
         })?;
@@ -123,7 +123,7 @@ impl AggregateRunner {
                         parts.push((group, part));
                     }
                 }
-                Fold::Merge | Fold::Finish => rejects.push(Reject { row: group, reason: verdict.to_string() }),
+                Fold::Merge | Fold::Finish => rejects.push(Reject::trapped(group, verdict)),
             }
         }
         parts.sort_by_key(|(start, _)| *start);
@@ -147,13 +147,13 @@ impl AggregateRunner {
     ) -> Result<Option<RecordBatch>, CallError> {
         let mut poison = Vec::new();
         if group.len() == 1 {
-            rejects.push(Reject { row: group.start, reason: verdict.to_string() });
+            rejects.push(Reject::trapped(group.start, verdict));
             return Ok(None);
         }
         let mut one_group = OneGroup { runner: self, rows };
         isolate(&mut one_group, group.clone(), &mut |units, answer: Result<(), Verdict>| {
             if let Err(verdict) = answer {
-                poison.push(Reject { row: units.start, reason: verdict.to_string() });
+                poison.push(Reject::trapped(units.start, verdict));
             }
             Ok(())
         })?;
@@ -175,7 +175,7 @@ impl AggregateRunner {
             Err(CallError::Verdict(verdict)) => {
                 self.retire();
                 let reason = format!("{verdict} (with the other rows of its key; no row does so alone)");
-                rejects.extend(healthy.into_iter().map(|row| Reject { row, reason: reason.clone() }));
+                rejects.extend(healthy.into_iter().map(|row| Reject::trapped(row, &reason)));
                 Ok(None)
             }
             Err(other) => Err(other),

@@ -64,7 +64,7 @@ impl StateRunner {
         let mut broken_keys = Vec::new();
         for (key, verdict) in broken {
             if touched.groups[key] == touched.groups[key + 1] {
-                broken_keys.push(Reject { row: key, reason: verdict.to_string() });
+                broken_keys.push(Reject::trapped(key, verdict));
             } else if let Some(updated) = self.rescue(touched, key, verdict, &mut rejects)? {
                 parts.push((key..key + 1, updated));
             }
@@ -85,12 +85,12 @@ impl StateRunner {
         let rows = touched.groups[key] as usize..touched.groups[key + 1] as usize;
         let mut poison = Vec::new();
         if rows.len() == 1 {
-            poison.push(Reject { row: rows.start, reason: verdict.to_string() });
+            poison.push(Reject::trapped(rows.start, verdict));
         } else {
             let mut one_key = OneKey { runner: self, touched, key };
             isolate(&mut one_key, rows.clone(), &mut |units, answer: Result<(), Verdict>| {
                 if let Err(verdict) = answer {
-                    poison.push(Reject { row: units.start, reason: verdict.to_string() });
+                    poison.push(Reject::trapped(units.start, verdict));
                 }
                 Ok(())
             })?;
@@ -117,7 +117,7 @@ impl StateRunner {
             Err(CallError::Verdict(verdict)) => {
                 self.retire();
                 let reason = format!("{verdict} (with the other rows of its key; no row does so alone)");
-                rejects.extend(healthy.into_iter().map(|row| Reject { row: row as usize, reason: reason.clone() }));
+                rejects.extend(healthy.into_iter().map(|row| Reject::trapped(row as usize, &reason)));
                 Ok(None)
             }
             Err(other) => Err(other),

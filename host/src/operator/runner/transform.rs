@@ -47,7 +47,7 @@ impl TransformRunner {
                     let moved = applied.rejects.into_iter().map(|r| Reject { row: units.start + r.row, ..r });
                     outcome.rejects.extend(moved);
                 }
-                Err(verdict) => outcome.rejects.push(Reject { row: units.start, reason: verdict.to_string() }),
+                Err(verdict) => outcome.rejects.push(Reject::trapped(units.start, verdict)),
             }
             if first && !outcome.rejects.is_empty() { Err(stop()) } else { Ok(()) }
         })

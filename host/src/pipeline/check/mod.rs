@@ -5,6 +5,7 @@ mod batch;
 mod inputs;
 mod names;
 mod operator;
+mod rejects;
 mod sink;
 mod source;
 mod window;
@@ -42,6 +43,9 @@ pub(super) fn warnings(pipeline: &Pipeline, graph: &Graph, document: &Document<'
     let initial = |table: &String| pipeline.operators.values().any(|operator| operator.initial.as_ref() == Some(table));
     for name in pipeline.tables.keys().filter(|name| !queries && !initial(name)) {
         findings.at_key(&["tables", name], format!("[tables.{name}] is not used, because no operator has a query"));
+    }
+    for (name, sink) in &pipeline.sinks {
+        sink::warn(name, sink, &mut findings);
     }
     let mut warnings: Vec<_> = findings.list.into_iter().map(|finding| finding.problem).collect();
     warnings.sort_by_key(|warning| (warning.line, warning.column));

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::Findings;
 use super::batch::MOST_PARTITIONS;
+use super::{Findings, rejects};
 use crate::operator::Reference;
 use crate::pipeline::suggest::hint;
 use crate::pipeline::{LimitsSpec, OperatorKind, OperatorSpec, Pipeline};
@@ -13,10 +13,10 @@ use crate::units::Size;
 pub(super) fn check(name: &str, operator: &OperatorSpec, pipeline: &Pipeline, findings: &mut Findings<'_>) {
     match operator.kind() {
         None => one_kind(name, operator, findings),
-        Some(OperatorKind::Transform(component)) => a_component(name, "transform", component, findings),
-        Some(OperatorKind::Aggregate(component)) => a_component(name, "aggregate", component, findings),
+        Some(OperatorKind::Transform(component)) => a_component("operators", name, "transform", component, findings),
+        Some(OperatorKind::Aggregate(component)) => a_component("operators", name, "aggregate", component, findings),
         Some(OperatorKind::State(component)) => {
-            a_component(name, "state", component, findings);
+            a_component("operators", name, "state", component, findings);
             state(name, operator, pipeline, findings);
         }
         Some(OperatorKind::Sql(query)) if query.trim().is_empty() => {
@@ -36,7 +36,14 @@ pub(super) fn check(name: &str, operator: &OperatorSpec, pipeline: &Pipeline, fi
     }
     misplaced(name, operator, findings);
     key(name, operator, findings);
-    limits(name, &operator.limits, findings);
+    limits("operators", name, &operator.limits, findings);
+    if is_component(operator) {
+        rejects::check(["operators", name], operator.on_reject, operator.max_rejects, findings);
+    }
+}
+
+fn is_component(operator: &OperatorSpec) -> bool {
+    matches!(operator.kind(), Some(OperatorKind::Transform(_) | OperatorKind::Aggregate(_) | OperatorKind::State(_)))
 }
 
 fn one_kind(name: &str, operator: &OperatorSpec, findings: &mut Findings<'_>) {
@@ -78,9 +85,10 @@ fn snapshot(name: &str, operator: &OperatorSpec, pipeline: &Pipeline, findings: 
     }
 }
 
-fn a_component(name: &str, key: &str, component: &str, findings: &mut Findings<'_>) {
+/// A component that is named under `key`, in a table `[KIND.NAME]`.
+pub(super) fn a_component(kind: &str, name: &str, key: &str, component: &str, findings: &mut Findings<'_>) {
     if let Err(error) = component.parse::<Reference>() {
-        findings.at_key(&["operators", name, key], format!("`{key}` in [operators.{name}]: {error}"));
+        findings.at_key(&[kind, name, key], format!("`{key}` in [{kind}.{name}]: {error}"));
     }
 }
 
@@ -88,7 +96,7 @@ fn a_component(name: &str, key: &str, component: &str, findings: &mut Findings<'
 fn misplaced(name: &str, operator: &OperatorSpec, findings: &mut Findings<'_>) {
     let Some(kind) = operator.kind() else { return };
     let defaults = OperatorSpec::default();
-    let is_component = matches!(kind, OperatorKind::Transform(_) | OperatorKind::Aggregate(_) | OperatorKind::State(_));
+    let is_component = is_component(operator);
     let is_state = matches!(kind, OperatorKind::State(_));
     let (what, key_reason) = match kind {
         OperatorKind::Sql(_) => ("`sql`", "a query sees all rows of its inputs, and says GROUP BY or JOIN"),
@@ -111,6 +119,11 @@ fn misplaced(name: &str, operator: &OperatorSpec, findings: &mut Findings<'_>) {
         (
             !is_component && operator.on_reject != defaults.on_reject,
             "on_reject",
+            "it is for components; nothing is rejected here",
+        ),
+        (
+            !is_component && operator.max_rejects.is_some(),
+            "max_rejects",
             "it is for components; nothing is rejected here",
         ),
         (!is_component && operator.limits != defaults.limits, "limits", "they are for components"),
@@ -156,17 +169,18 @@ fn key(name: &str, operator: &OperatorSpec, findings: &mut Findings<'_>) {
 /// What WebAssembly can address.
 const MOST_MEMORY: Size = Size(4 << 30);
 
-fn limits(name: &str, limits: &LimitsSpec, findings: &mut Findings<'_>) {
+/// The limits of a component, in a table `[KIND.NAME]`.
+pub(super) fn limits(kind: &str, name: &str, limits: &LimitsSpec, findings: &mut Findings<'_>) {
     for (key, size) in [("memory", limits.memory), ("output", limits.output)] {
         if size > MOST_MEMORY {
-            let message = format!("`{key}` in [operators.{name}.limits] is {size}; the most is {MOST_MEMORY}");
-            findings.at_key(&["operators", name, "limits", key], message);
+            let message = format!("`{key}` in [{kind}.{name}.limits] is {size}; the most is {MOST_MEMORY}");
+            findings.at_key(&[kind, name, "limits", key], message);
         }
     }
     for (key, value) in [("memory", limits.memory.0), ("fuel", limits.fuel), ("output", limits.output.0)] {
         if value == 0 {
-            let message = format!("`{key}` in [operators.{name}.limits] must be more than 0, or nothing can run");
-            findings.at_key(&["operators", name, "limits", key], message);
+            let message = format!("`{key}` in [{kind}.{name}.limits] must be more than 0, or nothing can run");
+            findings.at_key(&[kind, name, "limits", key], message);
         }
     }
 }

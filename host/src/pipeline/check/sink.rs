@@ -8,6 +8,7 @@ use tokio_postgres::config::SslMode;
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
 use super::Findings;
+use super::operator::{a_component, limits};
 use crate::pipeline::SinkSpec;
 
 /// Checks the sinks, all but their inputs.
@@ -25,14 +26,32 @@ pub(super) fn check(sinks: &IndexMap<String, SinkSpec>, findings: &mut Findings<
             SinkSpec::Http { url, headers, timeout, max_bytes, .. } => {
                 http_url(name, url, findings);
                 http_headers(name, headers, findings);
-                for (key, is_zero) in [("timeout", timeout.0.is_zero()), ("max_bytes", max_bytes.0 == 0)] {
-                    if is_zero {
-                        let message = format!("`{key}` in [sinks.{name}] must be more than 0");
-                        findings.at_key(&["sinks", name, key], message);
-                    }
-                }
+                above_zero(name, &[("timeout", timeout.0.is_zero()), ("max_bytes", max_bytes.0 == 0)], findings);
+            }
+            SinkSpec::Component { component, timeout, limits: most, .. } => {
+                a_component("sinks", name, "component", component, findings);
+                above_zero(name, &[("timeout", timeout.0.is_zero())], findings);
+                limits("sinks", name, most, findings);
             }
         }
+    }
+}
+
+/// What is probably a mistake in a sink that is sound.
+pub(super) fn warn(name: &str, sink: &SinkSpec, findings: &mut Findings<'_>) {
+    let SinkSpec::Component { allow, .. } = sink else { return };
+    for (index, origin) in allow.iter().enumerate().filter(|(_, origin)| origin.is_https()) {
+        let message = format!(
+            "[sinks.{name}] may send to {origin}, but sinks have no TLS yet: let it send to a proxy on this machine that \
+             adds TLS"
+        );
+        findings.at_item(&["sinks", name, "allow"], index, message);
+    }
+}
+
+fn above_zero(name: &str, keys: &[(&str, bool)], findings: &mut Findings<'_>) {
+    for (key, _) in keys.iter().filter(|(_, is_zero)| *is_zero) {
+        findings.at_key(&["sinks", name, key], format!("`{key}` in [sinks.{name}] must be more than 0"));
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
-use super::Findings;
+use super::{Findings, rejects};
 use crate::pipeline::{EventTimeSpec, Format, GeneratedColumn, SourceSpec, TableSpec};
 use crate::rows::ColumnType;
 use crate::units::{Rate, Size};
@@ -48,6 +48,7 @@ pub(super) fn check(name: &str, source: &SourceSpec, findings: &mut Findings<'_>
             generated(name, columns, findings);
         }
     }
+    rejects::check(place, source.on_reject(), source.max_rejects(), findings);
     if let Some(spec) = source.event_time() {
         event_time(name, spec, findings);
     }

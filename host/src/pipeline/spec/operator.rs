@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OnReject;
-use crate::units::{Period, Size};
+use crate::units::{Budget, Period, Size};
 
 /// A component, by name and version or by digest; [`crate::operator::Reference`] is the authority.
-const COMPONENT: &str = "^([a-z0-9][a-z0-9_-]*@[0-9A-Za-z][0-9A-Za-z.+-]*|sha256:[0-9a-f]{64})$";
+pub(super) const COMPONENT: &str = "^([a-z0-9][a-z0-9_-]*@[0-9A-Za-z][0-9A-Za-z.+-]*|sha256:[0-9a-f]{64})$";
 
 /// An operator: exactly one of `transform`, `aggregate`, `state`, `sql`, `sample`, `repartition` and `snapshot`; or
 /// nothing but a `window`, which is then a stream of its own.
@@ -80,6 +80,9 @@ pub struct OperatorSpec {
     /// What happens to a row that the operator rejects or fails on.
     #[serde(default)]
     pub on_reject: OnReject,
+    /// How many rows of a batch may be rejected, or which share of the rows in, as in "1%". Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rejects: Option<Budget>,
     /// What one task or call of the component may use.
     #[serde(default)]
     pub limits: LimitsSpec,

@@ -9,6 +9,9 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::LimitsSpec;
+use super::operator::COMPONENT;
+use crate::origin::Origin;
 use crate::units::{Period, Size};
 
 /// A destination of rows.
@@ -76,6 +79,45 @@ pub enum SinkSpec {
         #[serde(default = "default_max_bytes")]
         max_bytes: Size,
     },
+    /// A component of the world `sink`, which sends the rows over HTTP as it likes, to the origins that `allow` grants it.
+    Component {
+        /// Sources and operators whose rows are delivered.
+        #[schemars(length(min = 1), extend("uniqueItems" = true))]
+        inputs: Vec<String>,
+        /// The component, as `name@version` or `sha256:digest`.
+        #[schemars(regex(pattern = COMPONENT))]
+        component: String,
+        /// Passed to the component's `configure`, as JSON; write secrets as `${NAME}`.
+        #[serde(default)]
+        config: Option<serde_json::Map<String, serde_json::Value>>,
+        /// The origins to which it may send, each a scheme, a host and perhaps a port. Default: none.
+        #[serde(default)]
+        #[schemars(extend("uniqueItems" = true))]
+        allow: Vec<Origin>,
+        /// How long the answer to a request may take. Default "30s".
+        #[serde(default = "default_timeout")]
+        timeout: Period,
+        /// The most rows in a call. Default 1000.
+        #[serde(default = "default_call_rows")]
+        max_rows: NonZeroUsize,
+        /// What happens to a row that the component rejects. Default "fail".
+        #[serde(default)]
+        on_reject: OnSinkReject,
+        /// What an instance or a call of the component may use.
+        #[serde(default)]
+        limits: LimitsSpec,
+    },
+}
+
+/// What happens to a row that a sink rejects. There are no dead letters here: they are written before a sink has its rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnSinkReject {
+    /// The run stops.
+    #[default]
+    Fail,
+    /// It is left out, with a warning.
+    Skip,
 }
 
 fn yes() -> bool {
@@ -88,6 +130,10 @@ fn default_timeout() -> Period {
 
 fn default_max_rows() -> NonZeroUsize {
     NonZeroUsize::MIN.saturating_add(9_999)
+}
+
+fn default_call_rows() -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(999)
 }
 
 fn default_max_bytes() -> Size {
@@ -103,6 +149,8 @@ pub enum Delivery {
     Overwrite,
     /// Its rows, at least once. The receiver can tell by a key which ones it has.
     AtLeastOnceKeyed,
+    /// Its rows, at least once. The component is told which ones it has, and may tell the receiver.
+    AtLeastOnceNamed,
     /// Its rows, at least once.
     AtLeastOnce,
 }
@@ -113,6 +161,7 @@ impl fmt::Display for Delivery {
             Self::ExactlyOnce => "exactly once",
             Self::Overwrite => "exactly once, by overwriting",
             Self::AtLeastOnceKeyed => "at least once, with an idempotency key",
+            Self::AtLeastOnceNamed => "at least once, in calls that name their rows",
             Self::AtLeastOnce => "at least once",
         })
     }
@@ -126,6 +175,7 @@ impl SinkSpec {
             Self::Files { .. } => "files",
             Self::Postgres { .. } => "postgres",
             Self::Http { .. } => "http",
+            Self::Component { .. } => "component",
         }
     }
 
@@ -136,6 +186,7 @@ impl SinkSpec {
             Self::Files { .. } => Delivery::Overwrite,
             Self::Postgres { .. } => Delivery::ExactlyOnce,
             Self::Http { .. } => Delivery::AtLeastOnceKeyed,
+            Self::Component { .. } => Delivery::AtLeastOnceNamed,
         }
     }
 
@@ -145,7 +196,8 @@ impl SinkSpec {
             Self::Stdout { inputs, .. }
             | Self::Files { inputs, .. }
             | Self::Postgres { inputs, .. }
-            | Self::Http { inputs, .. } => inputs,
+            | Self::Http { inputs, .. }
+            | Self::Component { inputs, .. } => inputs,
         }
     }
 }

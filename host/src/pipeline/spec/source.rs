@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::rows::ColumnType;
-use crate::units::{Period, Rate, Size};
+use crate::units::{Budget, Period, Rate, Size};
 
 /// A source of rows.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,9 @@ pub enum SourceSpec {
         /// What happens to a record that cannot be read.
         #[serde(default)]
         on_reject: OnReject,
+        /// How many records of a batch may be rejected, or which share of them, as in "1%". Default: no limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_rejects: Option<Budget>,
         /// Which column says when a row happened. Needed for windows on event time.
         #[serde(default)]
         event_time: Option<EventTimeSpec>,
@@ -62,6 +65,9 @@ pub enum SourceSpec {
         /// What happens to a record that cannot be read.
         #[serde(default)]
         on_reject: OnReject,
+        /// How many records of a batch may be rejected, or which share of them, as in "1%". Default: no limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_rejects: Option<Budget>,
         /// Which column says when a row happened. Needed for windows on event time.
         #[serde(default)]
         event_time: Option<EventTimeSpec>,
@@ -91,6 +97,9 @@ pub enum SourceSpec {
         /// What happens to a record that cannot be read.
         #[serde(default)]
         on_reject: OnReject,
+        /// How many records of a batch may be rejected, or which share of them, as in "1%". Default: no limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_rejects: Option<Budget>,
         /// Which column says when a row happened. Needed for windows on event time.
         #[serde(default)]
         event_time: Option<EventTimeSpec>,
@@ -127,6 +136,24 @@ impl SourceSpec {
             | Self::Socket { event_time, .. }
             | Self::Http { event_time, .. }
             | Self::Generator { event_time, .. } => event_time.as_ref(),
+        }
+    }
+
+    /// What becomes of records that cannot be read.
+    pub fn on_reject(&self) -> OnReject {
+        match self {
+            Self::File { on_reject, .. } | Self::Socket { on_reject, .. } | Self::Http { on_reject, .. } => *on_reject,
+            Self::Generator { .. } => OnReject::Fail,
+        }
+    }
+
+    /// How many records of a batch may be rejected, where there is a limit.
+    pub fn max_rejects(&self) -> Option<Budget> {
+        match self {
+            Self::File { max_rejects, .. } | Self::Socket { max_rejects, .. } | Self::Http { max_rejects, .. } => {
+                *max_rejects
+            }
+            Self::Generator { .. } => None,
         }
     }
 

@@ -49,7 +49,7 @@ fn an_operator_is_one_thing() {
     );
     check_added(
         "[operators.x]\ninputs = ['a']\nsql = ' '\nkey = ['k']\npartitions = 2\nconfig = {}\non_reject = 'skip'\n\
-         limits.fuel = 5",
+         limits.fuel = 5\nmax_rejects = 5",
         &[
             "5:1: `sql` in [operators.x] is empty",
             "6:1: `key` does not go with `sql` in [operators.x]: a query sees all rows of its inputs, and says \
@@ -59,6 +59,7 @@ fn an_operator_is_one_thing() {
             "8:1: `config` does not go with `sql` in [operators.x]: it is passed to a component",
             "9:1: `on_reject` does not go with `sql` in [operators.x]: it is for components; nothing is rejected here",
             "10:1: `limits` does not go with `sql` in [operators.x]: they are for components",
+            "11:1: `max_rejects` does not go with `sql` in [operators.x]: it is for components; nothing is rejected here",
         ],
     );
     check_added(
@@ -73,6 +74,45 @@ fn an_operator_is_one_thing() {
         "[operators.x]\ninputs = ['a']\naggregate = 'x@1'\nkey = ['k', '', 'k']",
         &["6:13: `key` in [operators.x] names a column without a name", "6:17: `key` in [operators.x] names `k` twice"],
     );
+}
+
+#[test]
+fn a_limit_of_rejects_is_for_rejects_that_do_not_end_the_run() {
+    let added = |max_rejects: &str| {
+        format!(
+            "[operators.x]\ninputs = ['b']\ntransform = 'x@1'\n{max_rejects}\n\
+             [sources.b]\ntype = 'file'\npath = 'b'\n{max_rejects}"
+        )
+    };
+    for fine in ["on_reject = 'skip'\nmax_rejects = 0", "on_reject = 'dead-letter'\nmax_rejects = '0.5%'"] {
+        check_added(&added(fine), &[]);
+    }
+    let nothing = "means nothing where the first row that is rejected ends the run: set `on_reject` to \"skip\" or \
+                   \"dead-letter\", or leave `max_rejects` out";
+    check_added(
+        &added("max_rejects = '1%'"),
+        &[
+            &format!("6:1: `max_rejects` in [operators.x] {nothing}"),
+            &format!("10:1: `max_rejects` in [sources.b] {nothing}"),
+        ],
+    );
+    check_added(
+        "[operators.x]\ninputs = ['a']\ntransform = 'x@1'\non_reject = 'skip'\nmax_rejects = '120%'",
+        &[
+            "7:15: `max_rejects` in [operators.x]: `120%` does not say how many rows: write a whole number, as in 100, or a \
+           share of the rows in from \"0%\" to \"100%\", with at most 4 decimals, as in \"0.5%\"",
+        ],
+    );
+    for (wrong, message) in [
+        ("-1", "must be at least 0, not -1"),
+        ("1.5", "must be an integer, or a string such as \"1%\", not a float"),
+        ("true", "must be an integer, or a string such as \"1%\", not a boolean"),
+    ] {
+        check_added(
+            &format!("[operators.x]\ninputs = ['a']\ntransform = 'x@1'\non_reject = 'skip'\nmax_rejects = {wrong}"),
+            &[&format!("7:15: `max_rejects` in [operators.x] {message}")],
+        );
+    }
 }
 
 #[test]
@@ -257,7 +297,7 @@ fn everything_is_told_at_once_and_nothing_that_only_follows() {
             "4:1: unknown key `intervall` in [batch]; did you mean `interval`? (known: `backpressure`, \
              `block_interval`, `block_memory`, `block_size`, `chunk_rows`, `interval`, `missed`, `partitions`, `remember`)",
             "6:1: unknown key `transfrom` in [operators.x]; did you mean `transform`? (known: `aggregate`, `config`, `initial`, `inputs`, `key`, `late`, \
-             `limits`, `on_reject`, `partitions`, `remember`, `repartition`, `sample`, `snapshot`, `sql`, `state`, \
+             `limits`, `max_rejects`, `on_reject`, `partitions`, `remember`, `repartition`, `sample`, `snapshot`, `sql`, `state`, \
              `timeout`, `touch`, `transform`, `whole_partition`, `window`)",
             "9:11: [operators.y] reads `nowhere`, which is no source or operator (known: `a`, `x`)",
         ],
@@ -315,6 +355,18 @@ fn a_sink_over_a_network_knows_where_to_and_may_not_be_told_what_it_does_itself(
         &http("url = 'https://example.org/'"),
         &[
             "6:1: `url` in [sinks.o] is https, which this sink does not have yet: send to a proxy on this machine that adds TLS",
+        ],
+    );
+}
+
+#[test]
+fn a_sink_that_is_a_component_names_one_and_origins() {
+    check_added(
+        "[sinks.o]\ninputs = ['a']\ntype = 'component'\ncomponent = 'x'\ntimeout = '0s'\nlimits.fuel = 0",
+        &[
+            "6:1: `component` in [sinks.o]: `x` has no version: write it as `x@1.0.0`, or as `sha256:` and 64 hex digits",
+            "7:1: `timeout` in [sinks.o] must be more than 0",
+            "8:8: `fuel` in [sinks.o.limits] must be more than 0, or nothing can run",
         ],
     );
 }

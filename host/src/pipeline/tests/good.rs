@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{loaded, parse};
-use crate::pipeline::{Format, LoadError, OnReject, OperatorKind, Pipeline, SinkSpec, SourceSpec};
+use crate::pipeline::{Format, LoadError, OnReject, OnSinkReject, OperatorKind, Pipeline, SinkSpec, SourceSpec};
 use crate::rows::ColumnType;
 use crate::units::{Period, Rate, Size};
 
@@ -29,6 +29,7 @@ watch = true
 format = "json"
 schema = { user = "utf8", amount = "int64", at = "timestamp" }
 on_reject = "dead-letter"
+max_rejects = "0.5%"
 
 [sources.lines]
 type = "socket"
@@ -52,6 +53,7 @@ transform = "hashtags@1.0.0"
 inputs = ["lines", "noise"]
 config = { lower = true, pattern = '#\w+ costs $1', depth = [1, { a = 2.5 }], since = 2026-01-01 }
 on_reject = "skip"
+max_rejects = 100
 limits = { memory = "16 MiB", fuel = 1_000_000 }
 
 [operators.counts]
@@ -87,6 +89,14 @@ url = "http://${HOST}:8080/rows"
 headers = { Authorization = "Bearer ${FOUR}" }
 max_rows = 500
 inputs = ["spent"]
+
+[sinks.told]
+type = "component"
+component = "webhook@0.1.0"
+config = { url = "http://${HOST}:8080/rows", headers = { Authorization = "Bearer ${FOUR}" } }
+allow = ["http://${HOST}:8080", "http://localhost"]
+limits.memory = "16 MiB"
+inputs = ["spent"]
 "#;
 
 #[test]
@@ -105,6 +115,11 @@ fn a_file_with_everything_loads() {
         panic!("events is a file source with a schema");
     };
     assert_eq!((*watch, *format, *on_reject), (true, Format::Json, OnReject::DeadLetter));
+    let budgets = [pipeline.sources["events"].max_rejects(), pipeline.operators["tags"].max_rejects];
+    assert_eq!(
+        budgets.map(|budget| budget.map(|budget| budget.to_string())),
+        [Some("0.5%".into()), Some("100".into())]
+    );
     let columns: Vec<_> = schema.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
     let expected = [("user", ColumnType::Utf8), ("amount", ColumnType::Int64), ("at", ColumnType::Timestamp)];
     assert_eq!(columns, expected, "columns keep the file's order");
@@ -148,6 +163,17 @@ fn sinks_over_a_network_have_defaults_and_take_secrets_from_the_environment() {
     };
     assert_eq!(headers["Authorization"], "Bearer 4");
     assert_eq!((timeout.0, max_rows.get(), *max_bytes), (Duration::from_secs(30), 500, Size(1 << 20)));
+    let SinkSpec::Component { config, allow, timeout, max_rows, on_reject, limits, .. } = &pipeline.sinks["told"]
+    else {
+        panic!("told is a component");
+    };
+    let config = config.clone().map(serde_json::Value::Object);
+    let expected = serde_json::json!({"url": "http://example.org:8080/rows", "headers": {"Authorization": "Bearer 4"}});
+    assert_eq!(config, Some(expected));
+    let allow: Vec<_> = allow.iter().map(ToString::to_string).collect();
+    assert_eq!(allow, ["http://example.org:8080", "http://localhost"]);
+    assert_eq!((timeout.0, max_rows.get(), *on_reject), (Duration::from_secs(30), 1000, OnSinkReject::Fail));
+    assert_eq!((limits.memory, limits.output), (Size(16 << 20), Size(64 << 20)));
 }
 
 const SHORT: &str = r#"

@@ -27,7 +27,7 @@ fn an_unknown_key_gets_the_nearest_known_one() {
         "[operators.x]\ntransfrom = 'x@1'\ninputs = ['a']",
         &[
             "4:1: unknown key `transfrom` in [operators.x]; did you mean `transform`? (known: `aggregate`, `config`, `initial`, `inputs`, `key`, `late`, \
-             `limits`, `on_reject`, `partitions`, `remember`, `repartition`, `sample`, `snapshot`, `sql`, `state`, \
+             `limits`, `max_rejects`, `on_reject`, `partitions`, `remember`, `repartition`, `sample`, `snapshot`, `sql`, `state`, \
              `timeout`, `touch`, `transform`, `whole_partition`, `window`)",
         ],
     );
@@ -40,7 +40,7 @@ fn an_unknown_key_gets_the_nearest_known_one() {
         &[
             "3:10: missing key `path` in [sources.b]: The file or folder",
             "5:1: unknown key `file` in [sources.b] (known: `event_time`, `format`, \
-             `on_reject`, `path`, `rate`, `remember`, `schema`, `type`, `watch`)",
+             `max_rejects`, `on_reject`, `path`, `rate`, `remember`, `schema`, `type`, `watch`)",
         ],
     );
     check_added(

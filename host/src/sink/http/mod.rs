@@ -22,6 +22,7 @@ use ureq::Agent;
 
 pub(super) use self::requests::Limits;
 use self::requests::{Request, Requests};
+pub(super) use self::verdict::passes;
 use super::files::encode::json_writer;
 use super::spool::{Begun, Part, Spool};
 use super::{PartWriter, Sink, SinkError, Staged};
@@ -42,6 +43,17 @@ pub(super) struct Endpoint {
     pub(super) limits: Limits,
 }
 
+/// The client of all that is sent over HTTP; an answer may take as long as `timeout`.
+pub(super) fn agent(timeout: Duration) -> Agent {
+    // A redirect is an answer like others: the rows of a POST do not follow it.
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(timeout))
+        .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")));
+    config.build().into()
+}
+
 /// Sends each batch.
 #[derive(Debug)]
 pub(super) struct HttpSink {
@@ -53,17 +65,11 @@ pub(super) struct HttpSink {
 impl HttpSink {
     /// Nothing is sent to see whether somebody is there: a receiver need not have anything that may be asked.
     pub(super) fn new(endpoint: Endpoint, spool: Spool) -> Self {
-        // A redirect is an answer like others: the rows of a POST do not follow it.
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(endpoint.timeout))
-            .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")));
-        Self { agent: config.build().into(), endpoint, spool: Arc::new(spool) }
+        Self { agent: agent(endpoint.timeout), endpoint, spool: Arc::new(spool) }
     }
 
     fn send(&self, batch: BatchTime, begun: &mut Begun) -> Result<(), SinkError> {
-        let Begun { parts, sent } = begun;
+        let Begun { parts, sent, .. } = begun;
         let mut number = 0;
         for (part, rows) in parts {
             let reading = || format!("reading what was staged of batch {batch}");

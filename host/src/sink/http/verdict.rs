@@ -46,15 +46,16 @@ pub(super) fn of_answer(answer: Response<Body>) -> Result<(), SinkError> {
 
 /// There was no answer.
 pub(super) fn of_error(error: Error) -> SinkError {
-    match error {
-        // The rows are the same whenever they are sent, and so is what they are sent to.
-        Error::BadUri(_)
-        | Error::Http(_)
-        | Error::InvalidProxyUrl
-        | Error::RequireHttpsOnly(_)
-        | Error::TlsRequired => SinkError::Fatal(anyhow!(error)),
-        passing => SinkError::unavailable(passing.to_string()),
-    }
+    if passes(&error) { SinkError::unavailable(error.to_string()) } else { SinkError::Fatal(anyhow!(error)) }
+}
+
+/// Whether the same request may be answered another time.
+pub(in crate::sink) fn passes(error: &Error) -> bool {
+    // What is sent is the same whenever it is sent, and so is where to.
+    !matches!(
+        error,
+        Error::BadUri(_) | Error::Http(_) | Error::InvalidProxyUrl | Error::RequireHttpsOnly(_) | Error::TlsRequired
+    )
 }
 
 fn told(status: StatusCode, body: &[u8]) -> String {

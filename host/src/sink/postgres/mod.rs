@@ -31,6 +31,7 @@ use self::encode::{Encoder, HEADER, TRAILER};
 use self::table::Table;
 use super::spool::{Begun, Part, Spool};
 use super::{PartWriter, Sink, SinkError, Staged};
+use crate::fault;
 use crate::time::BatchTime;
 
 /// What is sent at once.
@@ -117,7 +118,9 @@ impl PostgresSink {
                 transaction.batch_execute(merge).await.map_err(sink_error)?;
             }
             let forgotten = self.table.commits.forget(&transaction, batch, progress.forgotten).await?;
+            fault::point("a transaction is committed");
             transaction.commit().await.map_err(sink_error)?;
+            fault::point("a transaction has been committed");
             (progress.has_written, progress.forgotten) = (true, forgotten);
         } else {
             let same = self.table.commits.is_same(&transaction, batch, &digest).await?;
@@ -171,6 +174,7 @@ impl PostgresSink {
                 if rows.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece).context(reading)? == 0 {
                     break;
                 }
+                fault::point("rows are sent to a table");
                 copy.send(piece.into()).await.map_err(sink_error)?;
             }
         }

@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Row, Transaction};
 use super::Target;
 use super::commits::Commits;
 use super::connection::sink_error;
+use crate::fault;
 use crate::rows::ColumnType;
 
 /// The longest name that PostgreSQL does not cut, in bytes.
@@ -90,6 +91,7 @@ impl Table {
             // What it knows of such a table was said of one that is gone.
             commits.begin_anew(&setup).await?;
         }
+        fault::point("a table is made");
         setup.commit().await.map_err(sink_error)?;
         let not_null = columns.into_iter().filter(|c| c.not_null || target.key.contains(&c.name)).map(|c| c.name);
         Ok(Self::new(name, commits, not_null.collect(), rows, target.key))

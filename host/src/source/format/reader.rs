@@ -1,5 +1,6 @@
 //! Reading a block: its rows in chunks, and beside them the records that could not be read.
 
+use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::str::Utf8Error;
 
@@ -9,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use super::csv::CsvRows;
 use super::framing::{Framing, blank_is_row};
 use super::json::JsonRows;
-use super::records::{Chunk, Input, Records};
+use super::records::{Chunk, Input, Listed, Records};
 use super::structured::StructuredDecoder;
 use super::text::TextDecoder;
 use super::{Decoding, MAX_RECORD_BYTES};
@@ -18,7 +19,7 @@ use crate::pipeline::Format;
 use crate::source::generator::RowMaker;
 
 /// How much of a rejected record is kept.
-const SHOWN_BYTES: usize = 4 << 10;
+const KEPT_BYTES: usize = 64 << 10;
 
 /// Some rows of a block.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +35,10 @@ pub struct Decoded {
 pub struct RejectedRecord {
     /// Its index among the block's records, rejected ones included.
     pub row: u64,
-    /// Its text, at most the first 4 KiB; what is not UTF-8 is replaced.
+    /// Its text, at most the first 64 KiB; what is not UTF-8 is replaced.
     pub record: String,
+    /// Whether that is all of it, as it was.
+    pub whole: bool,
     /// Why.
     pub reason: String,
 }
@@ -56,6 +59,7 @@ pub struct BlockReader {
 #[derive(Debug)]
 enum Rows {
     Records { records: Records, decoder: Box<dyn ChunkDecoder> },
+    Listed { records: Listed, decoder: Box<dyn ChunkDecoder> },
     Generated(RowMaker),
 }
 
@@ -75,10 +79,14 @@ pub(super) struct Rejects {
 
 impl Rejects {
     /// Rejects record `index` of the chunk.
-    pub(super) fn add(&mut self, index: usize, record: &[u8], reason: String) {
-        let shown = &record[..record.len().min(SHOWN_BYTES)];
-        let record = String::from_utf8_lossy(shown).into_owned();
-        self.rejected.push(RejectedRecord { row: self.before + index as u64, record, reason });
+    pub(super) fn add(&mut self, index: usize, chunk: &Chunk<'_>, reason: String) {
+        let span = &chunk.spans[index];
+        let text = chunk.text(span);
+        let kept = &text[..text.len().min(KEPT_BYTES)];
+        let record = String::from_utf8_lossy(kept);
+        let whole = !span.too_long && kept.len() == text.len() && matches!(record, Cow::Borrowed(_));
+        let record = record.into_owned();
+        self.rejected.push(RejectedRecord { row: self.before + index as u64, record, whole, reason });
     }
 }
 
@@ -122,6 +130,24 @@ impl BlockReader {
         })
     }
 
+    /// Reads records that are told apart already.
+    ///
+    /// Fails when the source is none of records.
+    pub fn of_records(records: &[&str], decoding: &Decoding, chunk_rows: NonZeroUsize) -> Result<Self> {
+        let Decoding::Records { format, .. } = decoding else {
+            bail!("records cannot be read as {decoding:?}: they are another source's");
+        };
+        let decoder = chunk_decoder(decoding, *format, chunk_rows)?;
+        Ok(Self {
+            rows: Rows::Listed { records: Listed::new(records), decoder },
+            chunk_rows: chunk_rows.get(),
+            read: 0,
+            expected: records.len() as u64,
+            place: "records that were rejected before".to_owned(),
+            done: false,
+        })
+    }
+
     fn next_chunk(&mut self) -> Result<Option<Decoded>> {
         match &mut self.rows {
             Rows::Generated(maker) => {
@@ -133,10 +159,11 @@ impl BlockReader {
                     self.check_count()?;
                     return Ok(None);
                 };
-                let mut rejects = Rejects { before: self.read, rejected: Vec::new() };
-                let rows = decoder.decode(chunk, &mut rejects)?;
-                self.read += chunk.spans.len() as u64;
-                Ok(Some(Decoded { rows, rejects: rejects.rejected }))
+                decoded(chunk, &mut **decoder, &mut self.read).map(Some)
+            }
+            Rows::Listed { records, decoder } => {
+                let chunk = records.next_chunk(self.chunk_rows);
+                chunk.map(|chunk| decoded(chunk, &mut **decoder, &mut self.read)).transpose()
             }
         }
     }
@@ -150,6 +177,14 @@ impl BlockReader {
         }
         Ok(())
     }
+}
+
+/// A chunk to rows, `read` records into the block.
+fn decoded(chunk: Chunk<'_>, decoder: &mut dyn ChunkDecoder, read: &mut u64) -> Result<Decoded> {
+    let mut rejects = Rejects { before: *read, rejected: Vec::new() };
+    let rows = decoder.decode(chunk, &mut rejects)?;
+    *read += chunk.spans.len() as u64;
+    Ok(Decoded { rows, rejects: rejects.rejected })
 }
 
 impl Iterator for BlockReader {
@@ -170,6 +205,7 @@ fn place(data: &BlockData) -> String {
         BlockData::Stored(id) => format!("block {}", id.0),
         BlockData::File { path, start, end } => format!("bytes {start} to {end} of {}", path.display()),
         BlockData::Generated { from, to } => format!("made-up rows {from} to {to}"),
+        BlockData::Letters(records) => format!("the records {}", records.short()),
     }
 }
 

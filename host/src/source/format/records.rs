@@ -244,6 +244,36 @@ impl Records {
     }
 }
 
+/// Records that are told apart already: nothing in one of them can swallow the next.
+#[derive(Debug)]
+pub(super) struct Listed {
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+    /// The first record of the next chunk.
+    next: usize,
+}
+
+impl Listed {
+    pub(super) fn new(records: &[&str]) -> Self {
+        let mut listed = Self { bytes: Vec::new(), spans: Vec::with_capacity(records.len()), next: 0 };
+        for record in records {
+            let start = listed.bytes.len();
+            listed.bytes.extend_from_slice(record.as_bytes());
+            let end = listed.bytes.len();
+            listed.spans.push(Span { text: start..end, end: end as u64, too_long: record.len() > MAX_RECORD_BYTES });
+        }
+        listed
+    }
+
+    /// The next records, at most so many; `None` at the end.
+    pub(super) fn next_chunk(&mut self, max_records: usize) -> Option<Chunk<'_>> {
+        let rest = &self.spans[self.next..];
+        let spans = &rest[..rest.len().min(max_records.max(1))];
+        self.next += spans.len();
+        (!spans.is_empty()).then_some(Chunk { bytes: &self.bytes, spans })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test should say where")]

@@ -65,7 +65,7 @@ impl<D: RowDecoder> StructuredDecoder<D> {
             let (before, from) = run.split_at(at);
             self.decode_run(chunk, before, rejects, rows)?;
             if let Some((&bad, rest)) = from.split_first() {
-                rejects.add(bad, chunk.text(&chunk.spans[bad]), reason);
+                rejects.add(bad, &chunk, reason);
                 run = rest;
             }
         }
@@ -98,7 +98,7 @@ impl<D: RowDecoder> StructuredDecoder<D> {
         self.rows.reset()?;
         if let [bad] = *run {
             let record = chunk.text(&chunk.spans[bad]);
-            rejects.add(bad, record, self.rows.explain(record, reason));
+            rejects.add(bad, &chunk, self.rows.explain(record, reason));
             return Ok(());
         }
         let (first, second) = run.split_at(run.len() / 2);
@@ -126,7 +126,7 @@ impl<D: RowDecoder> ChunkDecoder for StructuredDecoder<D> {
             };
             // Rejects are in the order of records, so what came before is dealt with first.
             self.decode_run(chunk, &std::mem::take(&mut run), rejects, &mut rows)?;
-            rejects.add(index, chunk.text(span), reason);
+            rejects.add(index, &chunk, reason);
         }
         self.decode_run(chunk, &run, rejects, &mut rows)?;
         match &mut rows[..] {

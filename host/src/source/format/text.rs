@@ -34,7 +34,7 @@ impl ChunkDecoder for TextDecoder {
         for (index, span) in chunk.spans.iter().enumerate() {
             let line = chunk.text(span);
             match problem(span, line, all_valid) {
-                Some(reason) => rejects.add(index, line, reason),
+                Some(reason) => rejects.add(index, &chunk, reason),
                 None => {
                     values.extend_from_slice(line);
                     // A chunk is bounded to a few MiB, far from the end of i32.

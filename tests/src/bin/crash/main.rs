@@ -2,8 +2,9 @@
 //!
 //! Rounds alternate. In a *replayed* round all input can be read again, and the output must be that of a run that nothing
 //! disturbed, byte by byte. In a *posted* round clients post rows until they are told that these are taken; each must
-//! come out once. A round is many lives of one host on one data folder; a life ends by SIGKILL after a random time, by
-//! SIGKILL at a random fault point, or now and then by a stop.
+//! come out once. Output goes into files and, where there is a PostgreSQL server to be had, into tables. A round is many
+//! lives of one host on one data folder; a life ends by SIGKILL after a random time, by SIGKILL at a random fault point,
+//! or now and then by a stop.
 //!
 //! `crash --kills N [--seed S]`; the last line is `lost N doubled N differing N`.
 
@@ -12,12 +13,14 @@
 mod life;
 mod posted;
 mod replayed;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use weir_tests::Postgres;
 use weir_tests::dice::Dice;
 
 /// What went wrong.
@@ -47,6 +50,17 @@ struct Round {
     /// Where the host died, by name.
     points: BTreeMap<String, usize>,
     batches: usize,
+    /// Whether a host ended that should not have: those after it would, too.
+    failed: bool,
+}
+
+impl Round {
+    /// A host ended that should not have, and why.
+    fn fail(&mut self, why: &str) {
+        println!("the host failed: {why}");
+        self.wrong.lost += 1;
+        self.failed = true;
+    }
 }
 
 fn main() -> ExitCode {
@@ -70,6 +84,11 @@ fn main() -> ExitCode {
 
 fn run(kills: usize, seed: u64) -> ExitCode {
     println!("seed {seed}");
+    let postgres = Postgres::start();
+    if postgres.is_none() {
+        println!("no tables: PostgreSQL is not installed, and its sink is skipped");
+    }
+    let postgres = postgres.as_ref();
     let begun = Instant::now();
     let mut dice = Dice::new(seed);
     let (mut wrong, mut killed, mut points) = (Wrong::default(), 0, BTreeMap::<String, usize>::new());
@@ -80,8 +99,8 @@ fn run(kills: usize, seed: u64) -> ExitCode {
         // Half of what is left, so that there is a round of either kind.
         let most = if number == 0 { kills.div_ceil(2) } else { kills - killed };
         let (kind, round) = match number % 2 {
-            0 => ("replayed", replayed::round(&mut dice, most)),
-            _ => ("posted", posted::round(&mut dice, most)),
+            0 => ("replayed", replayed::round(&mut dice, most, postgres)),
+            _ => ("posted", posted::round(&mut dice, most, postgres)),
         };
         let Wrong { lost, doubled, differing } = round.wrong;
         println!(
@@ -93,6 +112,9 @@ fn run(kills: usize, seed: u64) -> ExitCode {
         wrong += round.wrong;
         killed += round.kills;
         round.points.into_iter().for_each(|(name, count)| *points.entry(name).or_default() += count);
+        if round.failed {
+            break;
+        }
     }
     for (name, count) in points {
         println!("died {count:>4} times before {name}");

@@ -8,10 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use weir_tests::Folder;
 use weir_tests::dice::Dice;
+use weir_tests::{Folder, Postgres};
 
 use crate::life::{Death, End, Life};
+use crate::tables::{Table, Tables};
 use crate::{Round, Wrong};
 
 const CLIENTS: u64 = 3;
@@ -57,14 +58,26 @@ path = "moods"
 inputs = ["moods"]
 "#;
 
+/// What is written into tables, too.
+const TABLES: [Table; 2] = [Table { stream: "seen", key: None }, Table { stream: "moods", key: Some("user") }];
+
+/// What clients are told.
+#[derive(Debug, Default)]
+struct Told {
+    /// There are rows enough.
+    done: AtomicBool,
+    /// Nobody will answer any more.
+    given_up: AtomicBool,
+}
+
 /// Posts requests until it is told to stop and the last one is answered: how many rows there were. Rows of client `c` are
 /// numbered `c`, `c + CLIENTS` and so on.
-fn post(url: &str, client: u64, mut dice: Dice, done: &AtomicBool) -> u64 {
+fn post(url: &str, client: u64, mut dice: Dice, told: &Told) -> u64 {
     let config =
         ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(10)));
     let agent = ureq::Agent::new_with_config(config.build());
     let (mut rows, mut request) = (0, 0);
-    while !done.load(Ordering::Relaxed) {
+    while !told.done.load(Ordering::Relaxed) {
         let more = dice.of(1..20);
         let row = |row: u64| {
             let n = row * CLIENTS + client;
@@ -79,6 +92,9 @@ fn post(url: &str, client: u64, mut dice: Dice, done: &AtomicBool) -> u64 {
             .send(&body)
             .is_ok_and(|answer| answer.status().as_u16() == 200)
         {
+            if told.given_up.load(Ordering::Relaxed) {
+                return rows;
+            }
             thread::sleep(Duration::from_millis(3));
         }
         (rows, request) = (rows + more, request + 1);
@@ -86,75 +102,112 @@ fn post(url: &str, client: u64, mut dice: Dice, done: &AtomicBool) -> u64 {
     rows
 }
 
-pub(crate) fn round(dice: &mut Dice, most: usize) -> Round {
+pub(crate) fn round(dice: &mut Dice, most: usize, postgres: Option<&Postgres>) -> Round {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("there is a free port");
+    let tables = postgres.map(|postgres| Tables::new(postgres, "disturbed"));
     let folder = Folder::new();
-    folder.write("p.toml", PIPELINE.replace("ADDRESS", &free.to_string()));
+    let mut text = PIPELINE.replace("ADDRESS", &free.to_string());
+    text.extend(tables.as_ref().map(|tables| tables.sinks(&TABLES)));
+    folder.write("p.toml", text);
     folder.weir(&["check", "p.toml"]).ok();
-    let done = Arc::new(AtomicBool::new(false));
+    let told = Arc::new(Told::default());
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
-            let (done, dice, url) = (done.clone(), Dice::new(dice.next()), format!("http://{free}/visits"));
-            thread::spawn(move || post(&url, client, dice, &done))
+            let (told, dice, url) = (told.clone(), Dice::new(dice.next()), format!("http://{free}/visits"));
+            thread::spawn(move || post(&url, client, dice, &told))
         })
         .collect();
-    let most = most.min(usize::try_from(dice.of(3..MOST_KILLS)).expect("few"));
     let mut round = Round::default();
+    let most = most.min(usize::try_from(dice.of(3..MOST_KILLS)).expect("few"));
+    lead_lives(&folder, dice, most, &mut round);
+    // A last life, which may end in peace.
+    let last = (!round.failed).then(|| Life::begin(&folder, None));
+    told.given_up.store(round.failed, Ordering::Relaxed);
+    told.done.store(true, Ordering::Relaxed);
+    let rows: Vec<u64> = clients.into_iter().map(|client| client.join().expect("a client does not panic")).collect();
+    if let Some(last) = last {
+        end_in_peace(&folder, last, &mut round);
+    }
+    if round.failed {
+        return round;
+    }
+    let sent: BTreeSet<u64> =
+        (0..CLIENTS).zip(rows).flat_map(|(client, rows)| (0..rows).map(move |row| row * CLIENTS + client)).collect();
+    round.batches = folder.tree("seen").0.len();
+    round.wrong += compare("files", &CameOut::in_files(&folder), &sent);
+    if let Some(tables) = &tables {
+        round.wrong += compare("tables", &CameOut::in_tables(tables), &sent);
+    }
+    round
+}
+
+/// Lives that end as the dice have it, until so many were killed or one has failed.
+fn lead_lives(folder: &Folder, dice: &mut Dice, most: usize, round: &mut Round) {
     while round.kills < most {
-        match Life::lead(&folder, Death::random(dice)) {
+        match Life::lead(folder, Death::random(dice)) {
             End::Killed => round.kills += 1,
             End::KilledAt(point) => {
                 round.kills += 1;
                 *round.points.entry(point).or_default() += 1;
             }
             End::Finished | End::NotBegun => {}
-            End::Failed(why) => {
-                // Clients would wait for ever.
-                println!("the host failed: {why}");
-                println!("lost 1 doubled 0 differing 0");
-                std::process::exit(1);
-            }
+            End::Failed(why) => return round.fail(&why),
         }
     }
-    // A last life, which may end in peace.
-    let mut life = Life::begin(&folder, None);
-    done.store(true, Ordering::Relaxed);
-    let rows: Vec<u64> = clients.into_iter().map(|client| client.join().expect("a client does not panic")).collect();
+}
+
+/// Stops a host once it is at work.
+fn end_in_peace(folder: &Folder, mut life: Life, round: &mut Round) {
     loop {
         life.wait_until_begun();
         life.stop();
         match life.wait(None) {
-            End::NotBegun => life = Life::begin(&folder, None),
-            End::Failed(why) => {
-                println!("the host failed: {why}");
-                round.wrong.lost += 1;
-                break;
-            }
-            _ => break,
+            End::NotBegun => life = Life::begin(folder, None),
+            End::Failed(why) => return round.fail(&why),
+            _ => return,
         }
     }
-    let sent: BTreeSet<u64> =
-        (0..CLIENTS).zip(rows).flat_map(|(client, rows)| (0..rows).map(move |row| row * CLIENTS + client)).collect();
-    round.batches = folder.tree("seen").0.len();
-    round.wrong += compare(&folder, &sent);
-    round
 }
 
-fn compare(folder: &Folder, sent: &BTreeSet<u64>) -> Wrong {
-    let number = |value: &Value| value.as_u64().expect("a number");
-    let mut seen = BTreeMap::<u64, usize>::new();
-    for n in folder.batches("seen").column("n").into_iter().map(number) {
-        *seen.entry(n).or_default() += 1;
+/// What has come out in one place.
+struct CameOut {
+    /// Of each row's number, how often.
+    seen: BTreeMap<u64, usize>,
+    /// Of how many rows each user is remembered at last.
+    counted: BTreeMap<String, u64>,
+}
+
+impl CameOut {
+    fn new(seen: impl Iterator<Item = u64>, counted: BTreeMap<String, u64>) -> Self {
+        let mut times = BTreeMap::new();
+        seen.for_each(|n| *times.entry(n).or_default() += 1);
+        Self { seen: times, counted }
     }
+
+    fn in_files(folder: &Folder) -> Self {
+        let number = |value: &Value| value.as_u64().expect("a number");
+        // What is remembered of a user is told whenever they come: of how many rows, at last, is how many there were.
+        let mut counted = BTreeMap::new();
+        for row in folder.batches("moods").rows() {
+            counted.insert(row["user"].as_str().expect("a user").to_owned(), number(&row["tweets"]));
+        }
+        Self::new(folder.batches("seen").column("n").into_iter().map(number), counted)
+    }
+
+    fn in_tables(tables: &Tables<'_>) -> Self {
+        let number = |text: &str| text.parse().expect("a number");
+        let counted = tables.rows("moods", "\"user\", tweets").into_iter().map(|row| {
+            let (user, tweets) = row.split_once('|').expect("two columns");
+            (user.to_owned(), number(tweets))
+        });
+        Self::new(tables.rows("seen", "n").iter().map(|n| number(n)), counted.collect())
+    }
+}
+
+fn compare(place: &str, CameOut { seen, counted }: &CameOut, sent: &BTreeSet<u64>) -> Wrong {
     let lost: Vec<&u64> = sent.iter().filter(|n| !seen.contains_key(n)).collect();
     let doubled: Vec<&u64> =
         seen.iter().filter(|(n, times)| **times > 1 || !sent.contains(n)).map(|(n, _)| n).collect();
-    // What is remembered of a user is told whenever they come: of how many rows, at last, is how many there were.
-    let mut counted = BTreeMap::<String, u64>::new();
-    for row in folder.batches("moods").rows() {
-        let user = row["user"].as_str().expect("a user").to_owned();
-        counted.insert(user, number(&row["tweets"]));
-    }
     let mut expected = BTreeMap::<String, u64>::new();
     for n in sent {
         *expected.entry(format!("user {}", n % USERS)).or_default() += 1;
@@ -164,7 +217,10 @@ fn compare(folder: &Folder, sent: &BTreeSet<u64>) -> Wrong {
     if wrong != Wrong::default() {
         let few = |rows: &[&u64]| rows.iter().take(20).map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let (lost, doubled) = (few(&lost), few(&doubled));
-        println!("of {} rows lost: {lost}; doubled: {doubled}; states {counted:?}, not {expected:?}", sent.len());
+        println!(
+            "{place}: of {} rows lost: {lost}; doubled: {doubled}; states {counted:?}, not {expected:?}",
+            sent.len()
+        );
     }
     wrong
 }

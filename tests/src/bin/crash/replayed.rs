@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
-use weir_tests::Folder;
 use weir_tests::dice::Dice;
-use weir_tests::output::{Tree, staged};
+use weir_tests::output::staged;
+use weir_tests::{Folder, Postgres};
 
 use crate::life::{Death, End, Life};
+use crate::tables::{Table, Tables};
 use crate::{Round, Wrong};
 
 const INTERVAL: u64 = 100;
@@ -95,16 +96,24 @@ key = ["user"]
 window = { gap = "13ms" }
 "#;
 
-/// What is written: a sink for each of these streams.
+/// What is written into files: a sink for each of these streams.
 const SINKS: [&str; 7] = ["beat", "accepted", "named", "sums", "moods", "spans", "sessions"];
 
-fn given(dice: &mut Dice, batches: u64) -> Folder {
+/// What is written into tables, too.
+const TABLES: [Table; 3] = [
+    Table { stream: "accepted", key: None },
+    Table { stream: "sums", key: None },
+    Table { stream: "moods", key: Some("user") },
+];
+
+fn given(dice: &mut Dice, batches: u64, tables: Option<&Tables<'_>>) -> Folder {
     let folder = Folder::new();
     let mut text =
         PIPELINE.replace("COUNT", &(batches * 90).to_string()).replace("SEED", &dice.of(0..1000).to_string());
     for sink in SINKS {
         text += &format!("[sinks.to_{sink}]\ntype = \"files\"\npath = \"out/{sink}\"\ninputs = [\"{sink}\"]\n");
     }
+    text.extend(tables.map(|tables| tables.sinks(&TABLES)));
     folder.write("p.toml", text);
     folder.write("names.csv", "user,name\nann,Ann\nbob,Bob\ncyd,Cyd\neve,Eve\n");
     for file in 0..5 {
@@ -121,10 +130,9 @@ fn given(dice: &mut Dice, batches: u64) -> Folder {
 
 /// All that a run leaves for others: what its sinks have made visible, and dead letters.
 fn output(folder: &Folder) -> BTreeMap<PathBuf, Vec<u8>> {
-    let letters = folder.data().join("pipelines/replayed/dead-letters");
     let mut files = BTreeMap::new();
-    for (name, root) in [("out", folder.path("out")), ("dead-letters", letters)] {
-        files.extend(Tree::read(&root).0.into_iter().map(|(path, bytes)| (PathBuf::from(name).join(path), bytes)));
+    for (name, tree) in [("out", folder.tree("out")), ("dead-letters", folder.letter_files("replayed"))] {
+        files.extend(tree.0.into_iter().map(|(path, bytes)| (PathBuf::from(name).join(path), bytes)));
     }
     files
 }
@@ -134,10 +142,12 @@ fn batch_times(folder: &Folder) -> BTreeSet<u64> {
     files.filter_map(|path| path.iter().next()?.to_str()?.strip_prefix("batch_time=")?.parse().ok()).collect()
 }
 
-/// What a run over all input at once writes, whose first batch is this one.
-fn undisturbed(given: &Folder, first: u64) -> Folder {
+/// What a run over all input at once writes, whose first batch is this one; into tables in the other schema.
+fn undisturbed(given: &Folder, first: u64, [schema, other]: [&str; 2]) -> Folder {
     let folder = Folder::new();
-    for name in ["p.toml", "names.csv", "lines/0.txt", "lines/1.txt", "lines/2.txt", "lines/3.txt", "lines/4.txt"] {
+    let table = |schema: &str| format!("table = \"{schema}.");
+    folder.write("p.toml", given.read("p.toml").replace(&table(schema), &table(other)));
+    for name in ["names.csv", "lines/0.txt", "lines/1.txt", "lines/2.txt", "lines/3.txt", "lines/4.txt"] {
         folder.write(name, given.read(name));
     }
     let start = humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(first - INTERVAL));
@@ -145,9 +155,11 @@ fn undisturbed(given: &Folder, first: u64) -> Folder {
     folder
 }
 
-pub(crate) fn round(dice: &mut Dice, most: usize) -> Round {
+pub(crate) fn round(dice: &mut Dice, most: usize, postgres: Option<&Postgres>) -> Round {
     let batches = dice.of(40..80);
-    let folder = given(dice, batches);
+    let schemas = ["disturbed", "undisturbed"];
+    let [tables, other] = schemas.map(|schema| Some(Tables::new(postgres?, schema)));
+    let folder = given(dice, batches, tables.as_ref());
     // Components are compiled before the first life.
     folder.weir(&["check", "p.toml"]).ok();
     let mut round = Round::default();
@@ -168,8 +180,8 @@ pub(crate) fn round(dice: &mut Dice, most: usize) -> Round {
             End::Finished if round.kills < most && !ended(&folder) => {}
             End::Finished => break,
             End::Failed(why) => {
-                println!("the host failed: {why}");
-                break;
+                round.fail(&why);
+                return round;
             }
         }
     }
@@ -179,8 +191,11 @@ pub(crate) fn round(dice: &mut Dice, most: usize) -> Round {
         round.wrong.differing += 1;
         return round;
     };
-    let expected = output(&undisturbed(&folder, *first));
+    let expected = output(&undisturbed(&folder, *first, schemas));
     round.wrong = compare(&output(&folder), &expected);
+    if let (Some(tables), Some(expected)) = (tables, other) {
+        round.wrong += tables.compare(&expected, &TABLES);
+    }
     for sink in SINKS {
         let left = staged(&folder.path("out").join(sink));
         if !left.is_empty() {

@@ -1,0 +1,78 @@
+//! After a swap: the first batches of the new component are watched. When one fails, or the component goes wrong on more
+//! rows than it may, that batch is not committed: the swap is taken back, and with it all that these batches have left.
+//!
+//! What sinks were given by then stays: a batch is committed once. States, windows and past rows become what they would have been
+//! without the swap, from a fork that was taken before the first of the batches.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::batch::{Done, TrapLimit, Uncomputed};
+use super::handle::WatchLimits;
+use super::log::{Cut, Running};
+use super::typed::Fitting;
+use crate::source::Position;
+use crate::state::Store;
+use crate::time::BatchTime;
+
+/// A component without rows is watched for so many times the batches, and then left alone.
+const LONGEST: usize = 10;
+
+/// A swap that may be taken back.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// What ran before.
+    pub(super) from: Fitting,
+    /// What runs now.
+    pub(super) to: Running,
+    /// The first batch that it runs.
+    pub(super) first: BatchTime,
+    limits: WatchLimits,
+    /// Rows on which it went wrong so far.
+    trapped: u64,
+    /// Batches so far in which it had rows.
+    with_rows: u32,
+    /// What the batches before the first had left, as soon as that is run.
+    pub(super) before: Option<Before>,
+    /// The batches that it has run, in order. Their input is held.
+    pub(super) since: Vec<Arc<Cut>>,
+}
+
+/// What outlived the batch before the first that is watched.
+#[derive(Debug)]
+pub(super) struct Before {
+    pub(super) store: Arc<Store>,
+    /// How far each source had come.
+    pub(super) positions: BTreeMap<String, Position>,
+}
+
+impl Watch {
+    pub(super) fn new(from: Fitting, to: Running, first: BatchTime, limits: WatchLimits) -> Self {
+        Self { from, to, first, limits, trapped: 0, with_rows: 0, before: None, since: Vec::new() }
+    }
+
+    /// Whether the batch is run by what is watched.
+    pub(super) fn covers(&self, cut: &Cut) -> bool {
+        cut.batch >= self.first
+    }
+
+    /// Whether what is watched may have made a batch fail. Disks and sinks are not its fault.
+    pub(super) fn may_be_blamed(&self, cut: &Cut, error: &anyhow::Error) -> bool {
+        self.before.is_some() && self.covers(cut) && error.is::<Uncomputed>()
+    }
+
+    /// On how many rows of the next batch it may go wrong.
+    pub(super) fn trap_limit(&self) -> TrapLimit {
+        TrapLimit { operator: self.to.operator.clone(), most: self.limits.max_traps.saturating_sub(self.trapped) }
+    }
+
+    /// A batch was committed; whether it was the last that is watched.
+    pub(super) fn committed(&mut self, cut: &Arc<Cut>, done: &Done) -> bool {
+        self.since.push(cut.clone());
+        let meter = done.meters.get(&self.to.operator);
+        self.trapped += meter.map_or(0, |meter| meter.trapped);
+        self.with_rows += u32::from(meter.is_some_and(|meter| meter.rows_in > 0));
+        let batches = self.limits.batches;
+        self.with_rows >= batches || self.since.len() >= (batches as usize).saturating_mul(LONGEST)
+    }
+}

@@ -1,0 +1,274 @@
+//! A component that delivers: the rows of a batch wait in the spool, and at commit are given to it in calls of bounded
+//! size, each of which names its rows.
+//!
+//! Which rows are in which call follows from the rows and `max_rows` alone, so a batch that is committed again, after a
+//! crash, is delivered in the same calls. Within one host, a batch that is tried again goes on after the last call that
+//! went well. Calls go one after the other, in an instance for each partition and attempt, on the thread that commits: it
+//! may block for as long as an answer takes.
+
+mod chunks;
+mod granted;
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result, anyhow, bail};
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+
+use self::chunks::{Chunks, Encoder};
+pub use self::granted::{Granted, sound};
+use super::files::encode::json_writer;
+use super::spool::{Begun, Part as Spooled, Spool};
+use super::{PartWriter, Sink, SinkError, Staged};
+use crate::operator::{
+    CallError, Components, Digest, Http, Limits, LogLevel, NotDelivered, Part, Reference, Reject, SinkOperator,
+    SinkTask, Usage, World,
+};
+use crate::pipeline::{OnSinkReject, SinkSpec};
+use crate::time::BatchTime;
+
+/// A sink's component, resolved to its digest and configured for the rows that it will get.
+#[derive(Debug)]
+pub struct SinkComponent {
+    sink: String,
+    reference: Reference,
+    digest: Digest,
+    operator: SinkOperator,
+    max_rows: NonZeroUsize,
+    on_reject: OnSinkReject,
+}
+
+impl SinkComponent {
+    /// The component of a sink, if it is one; `input` are the columns of its rows. Blocks while it compiles.
+    pub fn of(name: &str, spec: &SinkSpec, input: &Schema, components: &Components) -> Result<Option<Self>> {
+        let SinkSpec::Component { component, config, max_rows, on_reject, limits, .. } = spec else { return Ok(None) };
+        let reference: Reference = component.parse()?;
+        let digest = components.registry().resolve(&reference)?;
+        let compiled = components.get(digest)?;
+        let named = named(&reference, digest);
+        let world = compiled.world();
+        if world != World::Sink {
+            bail!(
+                "{named} is a component of the world `{world}`, not `sink`: it fits an operator with `{world} = \
+                 \"{reference}\"`"
+            );
+        }
+        let config = serde_json::to_string(&config.clone().unwrap_or_default())?;
+        let limits = Limits { memory: limits.memory, fuel: limits.fuel, output: limits.output };
+        let operator =
+            SinkOperator::configure(compiled, &config, input, limits).map_err(|error| anyhow!("{named} {error}"))?;
+        let (sink, max_rows, on_reject) = (name.to_owned(), *max_rows, *on_reject);
+        Ok(Some(Self { sink, reference, digest, operator, max_rows, on_reject }))
+    }
+
+    fn named(&self) -> String {
+        named(&self.reference, self.digest)
+    }
+}
+
+fn named(reference: &Reference, digest: Digest) -> String {
+    format!("{reference} ({})", digest.short())
+}
+
+/// What a sink's component has done so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tally {
+    /// Rows that it was given in calls that went well.
+    pub rows: u64,
+    /// Those of them that it rejected.
+    pub rejected: u64,
+    /// What its instances used.
+    pub used: Usage,
+}
+
+/// Gives each batch to a component.
+#[derive(Debug)]
+pub struct ComponentSink {
+    component: SinkComponent,
+    http: Arc<dyn Http>,
+    spool: Arc<Spool>,
+    tally: Mutex<Tally>,
+}
+
+impl ComponentSink {
+    /// Rows wait in `spool`; what the component sends goes through `http`.
+    pub(super) fn new(component: SinkComponent, http: Arc<dyn Http>, spool: Spool) -> Self {
+        Self { component, http, spool: Arc::new(spool), tally: Mutex::default() }
+    }
+
+    /// What was done so far.
+    pub fn tally(&self) -> Tally {
+        *self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn deliver(&self, batch: BatchTime, begun: &mut Begun) -> Result<(), SinkError> {
+        let reading = || format!("reading what was staged of batch {batch}");
+        let size = self.component.max_rows.get();
+        let Begun { parts, count, sent, .. } = begun;
+        let partitions = number(*count)?;
+        let mut call = 0;
+        for (&partition, rows) in parts {
+            let mut task = None;
+            let mut chunks = Chunks::of(rows.read().with_context(reading)?, size).with_context(reading)?;
+            let mut first_row = 0;
+            while let Some(rows) = chunks.next().with_context(reading)? {
+                if call == *sent {
+                    let part = Part { batch, partition: number(partition)?, partitions, first_row };
+                    self.write(&mut task, part, &rows)?;
+                    *sent += 1;
+                }
+                call += 1;
+                first_row += rows.num_rows() as u64;
+            }
+        }
+        Ok(())
+    }
+
+    /// One call, in the partition's instance, which the first one makes.
+    fn write(&self, task: &mut Option<SinkTask>, part: Part, rows: &RecordBatch) -> Result<(), SinkError> {
+        let failed = |error: CallError| self.failed(part, rows, &error);
+        let before = task.as_ref().map(SinkTask::used).unwrap_or_default();
+        let task = match task {
+            Some(task) => task,
+            None => task.insert(self.component.operator.task(self.http.clone()).map_err(failed)?),
+        };
+        let written = task.write(part, rows);
+        self.log(task.take_log());
+        self.count(|tally| tally.used.add(since(before, task.used())));
+        let rejects = match written {
+            Ok(rejects) => rejects,
+            Err(NotDelivered::Retry(reason)) => return Err(SinkError::unavailable(reason)),
+            Err(NotDelivered::Fatal(error)) => return Err(failed(error)),
+        };
+        self.rejected(part, rows, &rejects)?;
+        self.count(|tally| {
+            tally.rows += rows.num_rows() as u64;
+            tally.rejected += rejects.len() as u64;
+        });
+        Ok(())
+    }
+
+    fn failed(&self, part: Part, rows: &RecordBatch, error: &CallError) -> SinkError {
+        let last = part.first_row + (rows.num_rows() as u64).saturating_sub(1);
+        SinkError::Fatal(anyhow!(
+            "rows {} to {last} of partition {}: the component {error}\n  A live run delivers the batch again when it is \
+             started again: mend what is told here, or name a version in `component` of [sinks.{}] that does it.",
+            part.first_row,
+            part.partition,
+            self.component.sink
+        ))
+    }
+
+    /// Deals with rows that the component does not take, by the sink's policy.
+    fn rejected(&self, part: Part, rows: &RecordBatch, rejects: &[Reject]) -> Result<(), SinkError> {
+        let Some(first) = rejects.first() else { return Ok(()) };
+        let sink = &self.component.sink;
+        match self.component.on_reject {
+            OnSinkReject::Fail => Err(SinkError::Fatal(anyhow!(
+                "the component does not take a row: {}\n  the row: {}\n  To go on without such rows, set `on_reject` of \
+                 [sinks.{sink}] to \"skip\".",
+                first.reason,
+                shown(rows, first.row)
+            ))),
+            OnSinkReject::Skip => {
+                let (batch, rejected, reason) = (part.batch, rejects.len(), &first.reason);
+                let row = shown(rows, first.row);
+                tracing::warn!(sink, %batch, rejected, reason, row, "rows that the sink does not take are left out");
+                Ok(())
+            }
+        }
+    }
+
+    /// Passes on what the component logged.
+    fn log(&self, lines: Vec<(LogLevel, String)>) {
+        let sink = &self.component.sink;
+        for (level, message) in lines {
+            match level {
+                LogLevel::Debug => tracing::debug!(sink, "{message}"),
+                LogLevel::Info => tracing::info!(sink, "{message}"),
+                LogLevel::Warn => tracing::warn!(sink, "{message}"),
+                LogLevel::Error => tracing::error!(sink, "{message}"),
+            }
+        }
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Tally)) {
+        change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// What was used after `before`.
+fn since(before: Usage, now: Usage) -> Usage {
+    Usage {
+        fuel: now.fuel - before.fuel,
+        peak_memory: now.peak_memory,
+        calls: now.calls - before.calls,
+        time: now.time.saturating_sub(before.time),
+    }
+}
+
+/// A partition, as components count them.
+fn number(partition: usize) -> Result<u32> {
+    u32::try_from(partition).context("more partitions than a component can count")
+}
+
+/// A row, for people.
+fn shown(rows: &RecordBatch, row: usize) -> String {
+    let mut line = json_writer(Vec::new());
+    let written = line.write(&rows.slice(row, 1)).ok().and_then(|()| String::from_utf8(line.into_inner()).ok());
+    written.map_or_else(|| "<it cannot be shown as JSON>".to_owned(), |line| line.trim_end().to_owned())
+}
+
+#[async_trait]
+impl Sink for ComponentSink {
+    async fn begin(&self, batch: BatchTime) -> Result<(), SinkError> {
+        self.spool.begin(batch);
+        Ok(())
+    }
+
+    async fn stage(&self, batch: BatchTime, part: usize) -> Result<Box<dyn PartWriter>, SinkError> {
+        let operator = &self.component.operator;
+        Ok(Box::new(ComponentPart {
+            batch,
+            number: part,
+            reads: operator.reads().to_vec(),
+            encoder: Encoder::new(operator.columns())?,
+            rows: self.spool.part(),
+            spool: self.spool.clone(),
+        }))
+    }
+
+    async fn commit(&self, batch: BatchTime) -> Result<(), SinkError> {
+        let Some(begun) = self.spool.begun(batch) else { return Ok(()) };
+        let delivered = self.deliver(batch, &mut *begun.lock().await);
+        delivered
+            .map_err(|error| error.context(format!("delivering batch {batch} with {}", self.component.named())))?;
+        self.spool.committed(batch);
+        Ok(())
+    }
+}
+
+/// Stages the columns of a part that the component reads.
+struct ComponentPart {
+    batch: BatchTime,
+    number: usize,
+    reads: Vec<usize>,
+    encoder: Encoder,
+    rows: Spooled,
+    spool: Arc<Spool>,
+}
+
+#[async_trait]
+impl PartWriter for ComponentPart {
+    async fn write(&mut self, rows: RecordBatch) -> Result<(), SinkError> {
+        let read = rows.project(&self.reads).context("staging rows")?;
+        Ok(self.encoder.write(&mut self.rows, &read)?)
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<Staged, SinkError> {
+        self.encoder.finish(&mut self.rows)?;
+        Ok(self.spool.keep(self.batch, self.number, self.rows).await?)
+    }
+}

@@ -1,0 +1,251 @@
+//! Components that are tried before they are swapped in, and swaps that are rolled back when they go wrong.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its case should fail there")]
+
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use weir_tests::http::{free_address, post};
+use weir_tests::{Finished, Folder, Live};
+
+/// A host that keeps a tally of the amounts that are posted.
+struct Host {
+    folder: Folder,
+    live: Live,
+    url: String,
+    pipeline: String,
+}
+
+impl Host {
+    fn start(config: &str) -> Self {
+        let (folder, free) = (Folder::new(), free_address());
+        let pipeline = format!(
+            r#"
+            [batch]
+            interval = "100ms"
+            backpressure = {{ enabled = false }}
+            [checkpoint]
+            interval = "200ms"
+            keep = "1h"
+            [sources.amounts]
+            type = "http"
+            listen = "{free}"
+            format = "json"
+            schema = {{ key = "utf8", value = "int64" }}
+            [operators.tally]
+            state = "tally@0.1.0"
+            inputs = ["amounts"]
+            key = ["key"]
+            {config}
+            [sinks.out]
+            type = "files"
+            path = "out"
+            inputs = ["tally"]
+            "#
+        );
+        let live = folder.start(&pipeline).started();
+        Self { folder, live, url: format!("http://{free}/"), pipeline }
+    }
+
+    /// Sends amounts of one key, and waits until they have come out.
+    fn send(&mut self, values: &[i64]) {
+        let rows: String = values.iter().map(|value| format!("{}\n", json!({"key": "k", "value": value}))).collect();
+        post(&self.url, None, rows);
+        self.live.rows_in(values.len() as u64);
+    }
+
+    fn swap(&self, args: &[&str]) -> Finished {
+        self.folder.weir(&[&["swap", "tally"], args].concat())
+    }
+
+    /// Begins a swap with a trial, which waits for batches.
+    fn trial(&mut self, args: &[&str]) -> Trial {
+        let trial = Trial::start(self.folder.command(&[&["swap"], args].concat()));
+        self.live.wait_for("the trial", |event| event.is("a trial begins"));
+        trial
+    }
+
+    fn runs(&self) -> String {
+        self.folder.status()["operators"][0]["component"].as_str().expect("a component").to_owned()
+    }
+
+    /// Kills it where it stands, and starts it again.
+    fn restart(self) -> Self {
+        let Self { folder, live, url, pipeline } = self;
+        live.kill();
+        let live = folder.start(&pipeline).started();
+        Self { folder, live, url, pipeline }
+    }
+
+    /// Ends it; what came out, in order.
+    fn stop(mut self) -> (Folder, Vec<(i64, i64)>) {
+        self.live.terminate();
+        self.live.finish().ok();
+        let batches = self.folder.batches("out");
+        let number = |value: &Value| value.as_i64().expect("a number");
+        let reports = batches.rows().map(|row| (number(&row["count"]), number(&row["total"]))).collect();
+        (self.folder, reports)
+    }
+}
+
+/// A command that waits for the end of a trial.
+struct Trial(std::process::Child);
+
+impl Trial {
+    fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command.spawn().expect("weir can be started"))
+    }
+
+    fn end(self) -> (bool, String) {
+        let output = self.0.wait_with_output().expect("a child can be waited for");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (output.status.success(), text(output.stdout) + &text(output.stderr))
+    }
+}
+
+fn says(text: &str, all: &[&str]) {
+    all.iter().for_each(|part| assert!(text.contains(part), "no `{part}` in:\n{text}"));
+}
+
+#[test]
+fn given_a_component_of_another_state_when_it_gives_the_same_rows_in_its_trial_then_it_takes_over_the_states() {
+    let mut host = Host::start("");
+    host.send(&[1, 2]);
+    let trial = host.trial(&["tally", "tally-2@0.1.0", "--trial", "2"]);
+    host.send(&[3]);
+    assert_eq!(host.runs(), "tally@0.1.0");
+    host.send(&[4]);
+    let (well, text) = trial.end();
+    assert!(well, "{text}");
+    says(&text, &["tried over 2 batches with 2 rows: 0 of 2 rows differ (0.000 %)", "runs tally-2@0.1.0 ("]);
+    host.send(&[5]);
+    let state = host.folder.weir(&["state", "get", "tally", "k"]).ok().stdout;
+    says(&state, &["\"count\":5", "\"total\":15", "\"largest\":5"]);
+
+    // What was migrated stays so.
+    let mut host = host.restart();
+    assert_eq!(host.runs(), "tally-2@0.1.0");
+    host.send(&[6]);
+    host.swap(&["tally@0.1.0"]).refused(&["tally@0.1.0", "state is of version 1", "of version 2", "`migrate`"]);
+    let (folder, reports) = host.stop();
+    assert_eq!(reports, [(2, 3), (3, 6), (4, 10), (5, 15), (6, 21)]);
+    says(&folder.weir(&["verify"]).ok().stdout, &["differing 0"]);
+}
+
+#[test]
+fn given_a_component_that_is_not_good_enough_in_its_trial_then_it_is_refused_and_says_why() {
+    let folder = Folder::new();
+    let free = free_address();
+    let pipeline = format!(
+        "[batch]\ninterval = \"100ms\"\nbackpressure = {{ enabled = false }}\n[sources.rows]\ntype = \"http\"\nlisten = \"{free}\"\nformat = \"json\"\n\
+         schema = {{ n = \"int64\" }}\n[operators.tally]\ntransform = \"stamp-a@0.1.0\"\ninputs = [\"rows\"]\n\
+         [sinks.out]\ntype = \"files\"\npath = \"out\"\ninputs = [\"tally\"]\n"
+    );
+    let live = folder.start(&pipeline).started();
+    let mut host = Host { folder, live, url: format!("http://{free}/"), pipeline };
+    let mut tried = |args: &[&str]| {
+        let trial = host.trial(&[&["tally", "stamp-b@0.1.0", "--trial", "1"], args].concat());
+        post(&host.url, None, "{\"n\":7}\n");
+        host.live.rows_in(1);
+        let end = trial.end();
+        (end.0, end.1, host.runs())
+    };
+    let (well, text, runs) = tried(&[]);
+    assert_eq!((well, &*runs), (false, "stamp-a@0.1.0"), "{text}");
+    let differ = "1 of 1 rows differ (100.000 %), more than the 0.000 % of --max-diff";
+    says(
+        &text,
+        &[
+            "nothing was swapped",
+            "stamp-b@0.1.0",
+            differ,
+            "- {\"n\":7,\"version\":\"a\"}",
+            "+ {\"n\":7,\"version\":\"b\"}",
+        ],
+    );
+    let (well, text, runs) = tried(&["--max-diff", "100%", "--max-cost", "0.001"]);
+    assert_eq!((well, &*runs), (false, "stamp-a@0.1.0"), "{text}");
+    says(&text, &["times the fuel, more than the 0.001 of --max-cost"]);
+    let (well, text, runs) = tried(&["--max-diff", "100%", "--max-cost", "10"]);
+    assert_eq!((well, &*runs), (true, "stamp-b@0.1.0"), "{text}");
+}
+
+#[test]
+fn given_a_component_that_goes_wrong_in_its_trial_then_the_stream_does_not_notice() {
+    let mut host = Host::start("config = { trap_at = 3 }");
+    host.send(&[1]);
+    let trial = host.trial(&["tally", "tally-2@0.1.0", "--trial", "5"]);
+    host.swap(&["tally-2@0.1.0"]).refused(&["tally-2@0.1.0 is being tried"]);
+    host.send(&[1]);
+    host.send(&[1]);
+    let (well, text) = trial.end();
+    assert!(!well, "{text}");
+    says(&text, &["nothing was swapped: in its trial tally-2@0.1.0 failed: batch ", "a row that `trap_at` is about"]);
+    host.send(&[1]);
+    assert_eq!(host.runs(), "tally@0.1.0");
+    assert_eq!(host.stop().1, [(1, 1), (2, 2), (3, 3), (4, 4)]);
+}
+
+#[test]
+fn given_a_trial_whose_command_is_ended_then_it_is_given_up_and_another_can_begin() {
+    let mut host = Host::start("");
+    let mut trial = host.trial(&["tally", "tally-2@0.1.0", "--trial", "1000"]);
+    host.send(&[1]);
+    trial.0.kill().expect("a child can be killed");
+    trial.0.wait().expect("a child can be waited for");
+    host.live.wait_for("the trial's end", |event| event.is("a trial was given up by whoever asked for it"));
+    host.swap(&["tally-2@0.1.0"]).ok();
+    host.send(&[1]);
+    assert_eq!(host.stop().1, [(1, 1), (2, 2)]);
+}
+
+#[test]
+fn given_a_swap_that_goes_wrong_when_it_is_watched_then_it_is_rolled_back_and_no_row_is_lost_or_counted_twice() {
+    let mut host = Host::start("config = { trap_at = 4 }");
+    host.send(&[1]);
+    host.swap(&["tally-2@0.1.0", "--watch", "1000"]).ok();
+    host.send(&[2]);
+    host.send(&[3]);
+    assert_eq!(host.runs(), "tally-2@0.1.0");
+    // The batch of this row fails, and is run again by what ran before.
+    host.send(&[4]);
+    assert_eq!(host.runs(), "tally@0.1.0");
+    let status = host.folder.weir(&["status"]).ok().stdout;
+    says(&status, &["operator tally: tally-2@0.1.0 was rolled back to tally@0.1.0", "a row that `trap_at` is about"]);
+    let state = host.folder.weir(&["state", "get", "tally", "k"]).ok().stdout;
+    says(&state, &["\"count\":4", "\"total\":10"]);
+    assert!(!state.contains("largest"), "{state}");
+    host.send(&[5]);
+
+    let mut host = host.restart();
+    assert_eq!(host.runs(), "tally@0.1.0");
+    host.send(&[6]);
+    let (folder, reports) = host.stop();
+    assert_eq!(reports, [(1, 1), (2, 3), (3, 6), (4, 10), (5, 15), (6, 21)]);
+    says(&folder.weir(&["verify"]).ok().stdout, &["differing 0"]);
+}
+
+#[test]
+fn given_a_component_that_cannot_migrate_some_state_when_swapped_in_then_it_is_rolled_back() {
+    let mut host = Host::start("config = { bad_migration = true }");
+    host.send(&[1]);
+    host.swap(&["tally-2@0.1.0", "--watch", "1000"]).ok();
+    host.send(&[2]);
+    assert_eq!(host.runs(), "tally@0.1.0");
+    let status = host.folder.weir(&["status"]).ok().stdout;
+    says(&status, &["cannot take over the states of version 1", "a state that `bad_migration` is about"]);
+    assert_eq!(host.stop().1, [(1, 1), (2, 3)]);
+}
+
+#[test]
+fn given_rows_that_are_skipped_when_a_swapped_component_traps_on_more_than_it_may_then_none_is_lost() {
+    let mut host = Host::start("on_reject = \"skip\"\nconfig = { trap_at = 3 }");
+    host.send(&[1, 1]);
+    host.swap(&["tally-2@0.1.0", "--watch", "1000"]).ok();
+    host.send(&[1, 1]);
+    assert_eq!(host.runs(), "tally@0.1.0");
+    let status = host.folder.weir(&["status"]).ok().stdout;
+    says(&status, &["operator `tally` went wrong on 2 rows, of which 0 are allowed"]);
+    assert_eq!(host.stop().1, [(2, 2), (4, 4)]);
+}
