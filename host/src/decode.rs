@@ -18,8 +18,8 @@ const MEDIUM: usize = 16 << 20;
 /// The value that all of the payload is.
 pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, DecodeError> {
     let (value, read) = match payload.len() {
-        ..=SMALL => decode_from_slice(payload, limited::<{ SMALL * WIDEST }>()),
-        ..=MEDIUM => decode_from_slice(payload, limited::<{ MEDIUM * WIDEST }>()),
+        length if length <= SMALL => decode_from_slice(payload, limited::<{ SMALL * WIDEST }>()),
+        length if length <= MEDIUM => decode_from_slice(payload, limited::<{ MEDIUM * WIDEST }>()),
         _ => decode_from_slice(payload, limited::<{ (u32::MAX as usize) * WIDEST }>()),
     }?;
     if read == payload.len() { Ok(value) } else { Err(DecodeError::Other("there are bytes behind its end")) }

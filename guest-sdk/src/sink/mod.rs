@@ -88,7 +88,7 @@ pub trait Operator: Sized {
     fn write(&self, part: Part, chunk: &Chunk) -> Result<Vec<rows::Reject>, Failure>;
 }
 
-/// `BATCH_MILLIS/PARTITION/FIRST_ROW`: the same whenever the same rows come again.
+/// `BATCH_MILLIS/PARTITION/FIRST_ROW`: the same whenever the same rows come again, and the same for rows of another sink.
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.batch_time, self.partition, self.first_row)

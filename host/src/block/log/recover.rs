@@ -194,7 +194,7 @@ fn refuse_damage(folder: &Path, segments: &[Segment], cuts: &CutBlocks) -> Resul
         let path = segment.path.display();
         let touched = describe(&missing(first..end, &ids), cuts, |_| true);
         let _ = write!(told, "\n  {path}, at byte {at}: {what}. It touches {touched}");
-        let needed = describe(&[first..end], cuts, |cut| !cut.done);
+        let needed = describe(std::slice::from_ref(&(first..end)), cuts, |cut| !cut.done);
         let _ = write!(told, "\n  without this file these are lost: {needed}");
     }
     if told.is_empty() {

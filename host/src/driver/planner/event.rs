@@ -78,7 +78,7 @@ impl Planner<'_> {
             step: Step::Finish,
         };
         let partial = PartialAggregate { call: call.clone(), key: key.clone(), accumulator: accumulator.clone() };
-        let last = FinalAggregate { step: Step::Both, ..finish.clone() };
+        let last = Box::new(FinalAggregate { step: Step::Both, ..finish.clone() });
         self.given(name, spec, &assigned, &Work::Fold { partial: partial.clone(), last });
         let partial = Stage::PartialAggregate(partial).over(vec![assigned.plan])?;
         // The sessions of a key find each other in one partition; other windows are apart from the start.

@@ -84,7 +84,7 @@ impl Planner<'_> {
             step: Step::Both,
         };
         let partial = PartialAggregate { call, key: key.clone(), accumulator: accumulator.clone() };
-        let work = Work::Fold { partial: partial.clone(), last: last.clone() };
+        let work = Work::Fold { partial: partial.clone(), last: Box::new(last.clone()) };
         if let Some((through, window)) = typed.windows.folded(name, &typed.loaded.pipeline) {
             let input = self.union(&typed.loaded.pipeline.operators[through].inputs)?;
             let input = self.with_letters(name, input)?;

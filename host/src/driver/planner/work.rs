@@ -24,7 +24,7 @@ pub(in crate::driver) enum Work {
         /// To accumulators.
         partial: PartialAggregate,
         /// To results.
-        last: FinalAggregate,
+        last: Box<FinalAggregate>,
     },
     /// Rows and states of keys to states and rows.
     Update(StateUpdate),
@@ -73,7 +73,10 @@ impl Work {
             }
             Self::Fold { partial, last } => {
                 let partials = partials(partial, input, partitions)?;
-                Ok(Stream { plan: Stage::FinalAggregate(last).over(vec![partials.plan])?, segments: partials.segments })
+                Ok(Stream {
+                    plan: Stage::FinalAggregate(*last).over(vec![partials.plan])?,
+                    segments: partials.segments,
+                })
             }
             Self::Update(update) => {
                 let input = shuffle(input, update.key.clone(), partitions)?;

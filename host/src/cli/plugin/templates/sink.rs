@@ -40,7 +40,8 @@ impl Sink for Alarms {
             }
             text += &format!("{}: {}\n", row.sensor, row.value);
         }
-        // The same rows come under the same part, so the receiver can tell when it has them already.
+        // The same rows come under the same part, so the receiver can tell when it has them already. Where it hears from
+        // other sinks, too, their parts are the same: put a name before it.
         Request::post(&self.url).header("Idempotency-Key", part).body(text).send()?.accepted()?;
         Ok(())
     }
