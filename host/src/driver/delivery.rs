@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -47,6 +46,16 @@ pub struct Redirected {
     pub to: Delivers,
 }
 
+impl Delivers {
+    /// Has the sink of a pipeline deliver with this.
+    fn put(&self, spec: &mut SinkSpec) {
+        if let SinkSpec::Component { component, allow, .. } = spec {
+            component.clone_from(&self.component);
+            allow.clone_from(&self.allow);
+        }
+    }
+}
+
 impl Typed {
     /// What delivers the rows of each sink that is a component.
     pub(super) fn deliveries(&self, registry: &Registry) -> Result<BTreeMap<String, Delivers>> {
@@ -71,33 +80,25 @@ impl Typed {
         operators: &Operators,
         spool: &Path,
     ) -> Result<NewSink> {
-        let Some(spec @ SinkSpec::Component { .. }) = self.loaded.pipeline.sinks.get(name) else {
+        let Some(spec @ SinkSpec::Component { allow, timeout, .. }) = self.loaded.pipeline.sinks.get(name) else {
             bail!("there is no sink `{name}` that is a component");
         };
-        let mut spec = spec.clone();
-        let SinkSpec::Component { component, allow, timeout, .. } = &mut spec else { bail!("it is no component") };
-        *component = reference.to_string();
-        if let Some(granted) = granted {
-            *allow = granted;
-        }
         let components = operators.components();
         let digest = components.registry().resolve(reference)?;
-        let delivers = Delivers { component: component.clone(), digest, allow: allow.clone() };
-        let http = granted_http(name, allow, timeout.0);
+        let allow = granted.unwrap_or_else(|| allow.clone());
+        let delivers = Delivers { component: reference.to_string(), digest, allow };
+        let http = Granted::of_sink(name, &delivers.allow, timeout.0);
+        let mut spec = spec.clone();
+        delivers.put(&mut spec);
         let input = self.union(spec.inputs())?;
-        let sink = sink::open_component(name, &spec, &input, components, http, spool)?;
+        let sink = sink::open_component(name, &spec, &input, components, Arc::new(http), spool)?;
         Ok(NewSink { name: name.to_owned(), delivers, sink: Arc::new(sink) })
     }
 
     /// Has another component deliver a sink's rows.
     pub(super) fn deliver(&mut self, sink: &str, with: &Delivers) {
-        if let Some(SinkSpec::Component { component, allow, .. }) = self.loaded.pipeline.sinks.get_mut(sink) {
-            component.clone_from(&with.component);
-            allow.clone_from(&with.allow);
+        if let Some(spec) = self.loaded.pipeline.sinks.get_mut(sink) {
+            with.put(spec);
         }
     }
-}
-
-fn granted_http(sink: &str, allow: &[Origin], timeout: Duration) -> Arc<Granted> {
-    Arc::new(Granted::new(format!("`allow` of [sinks.{sink}]"), allow.to_vec(), timeout))
 }

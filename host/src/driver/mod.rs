@@ -29,6 +29,7 @@ mod setup;
 mod sources;
 mod sql;
 mod status;
+mod swap;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -41,8 +42,8 @@ use std::future::pending;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use tokio::sync::{mpsc, oneshot};
+use anyhow::{Context, Result, anyhow, bail};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::checkpointing::Checkpointing;
@@ -458,10 +459,15 @@ impl Driver {
         let Some(AtWork { queued, started, scheduling, .. }) = self.at_work.take() else { return Ok(()) };
         let cut = queued.cut.clone();
         let done = match done {
-            Err(error) if self.watch.as_ref().is_some_and(|watch| watch.may_be_blamed(&cut, &error)) => {
-                return self.roll_back(queued, format!("batch {} failed: {error:#}", cut.batch)).await;
-            }
-            done => done.with_context(|| format!("batch {} failed", cut.batch))?,
+            Ok(done) => done,
+            Err(error) => match self.watch.take_if(|watch| watch.may_be_blamed(&cut, &error)) {
+                Some(Watch { from, to, first, before: Some(before), since, .. }) => {
+                    let why = format!("batch {} failed: {error:#}", cut.batch);
+                    let rolled_back = RolledBack { to: from.running.clone(), from: to, first_batch: first, why };
+                    return self.roll_back(rolled_back, &from, &before, since, queued).await;
+                }
+                _ => return Err(error.context(format!("batch {} failed", cut.batch))),
+            },
         };
         let watched = self.watch.as_mut().filter(|watch| watch.covers(&cut));
         let stays = watched.map(|watch| watch.committed(&cut, &done));
@@ -583,140 +589,5 @@ impl Driver {
         let queued = self.at_work.iter().map(|at_work| &at_work.queued).chain(&self.queue);
         let running = queued.filter(|queued| queued.purpose == Purpose::Run).map(|queued| queued.cut.batch).min();
         self.retries.ask(wanted, running, &self.typed, self.next).await
-    }
-
-    fn asked_to_swap(&mut self, to: Target, care: Care, reply: oneshot::Sender<Result<Swapped, String>>) {
-        let answer = match (&self.trial, to, care.trial) {
-            (Some(trial), _, _) if !trial.is_abandoned() => Err(anyhow!(
-                "{} is being tried in operator `{}`; wait for its end, or end the command that asked for it",
-                trial.to.running.component,
-                trial.to.running.operator
-            )),
-            (_, Target::Component(to), Some(limits)) => {
-                let (operator, component) = (&to.running.operator, &to.running.component);
-                tracing::info!(operator, component, batches = limits.batches, "a trial begins");
-                self.trial = Some(Trial::new(to, limits, care.watch, reply));
-                return;
-            }
-            (_, to, _) => self.swap(to, care.watch),
-        };
-        // Who asked may have gone away; the swap holds all the same.
-        let _ = reply.send(answer.map_err(|e| format!("{e:#}")));
-    }
-
-    fn end_trial(&mut self, end: Result<(), String>) {
-        let Some(mut trial) = self.trial.take() else { return };
-        let shown = std::mem::take(&mut trial.shown);
-        let swapped = end.and_then(|()| {
-            self.swap(Target::Component(trial.to.clone()), trial.watch).map_err(|error| format!("{error:#}"))
-        });
-        trial.answer(swapped.map(|swapped| Swapped { trial: Some(shown), ..swapped }));
-    }
-
-    fn swap(&mut self, to: Target, watch: WatchLimits) -> Result<Swapped> {
-        let (to, back) = match to {
-            Target::Component(to) => (to, false),
-            Target::Back(operator) => (self.ran_before(&operator)?, true),
-        };
-        let mut typed = Typed::clone(&self.typed);
-        let from = typed.swap(&to)?;
-        let (operator, to) = (to.running.operator.clone(), to.running);
-        self.log.append(&Record::Swapped { from: from.running.clone(), to: to.clone() })?;
-        // What was swapped in before has shown that it can stay.
-        self.end_watch();
-        if watch.batches > 0 && !back {
-            self.watch = Some(Watch::new(from.clone(), to.clone(), self.next, watch));
-        }
-        let swapped = Swapped { from: from.running.clone(), to, first_batch: self.next, trial: None };
-        let history = self.before.entry(operator).or_default();
-        if back {
-            history.pop();
-        } else {
-            history.push(from);
-        }
-        self.show(typed);
-        Ok(swapped)
-    }
-
-    /// Has another component deliver a sink's rows.
-    fn redirect(&mut self, to: NewSink) -> Result<Redirected> {
-        let NewSink { name, delivers, sink } = to;
-        let from = self.status.read().unwrap_or_else(PoisonError::into_inner).sinks.get(&name).cloned();
-        let from = from.with_context(|| format!("there is no sink `{name}` that is a component"))?;
-        let redirected = Redirected { sink: name.clone(), from, to: delivers.clone() };
-        self.log.append(&Record::Redirected(redirected.clone()))?;
-        let mut typed = Typed::clone(&self.typed);
-        typed.deliver(&name, &delivers);
-        self.show(typed);
-        self.status.write().unwrap_or_else(PoisonError::into_inner).sinks.insert(name.clone(), delivers);
-        self.new_sinks.push((name, sink));
-        Ok(redirected)
-    }
-
-    /// The component that an operator ran before the last swap.
-    fn ran_before(&self, operator: &str) -> Result<Fitting> {
-        let before = self.before.get(operator).and_then(|before| before.last()).cloned();
-        let before = before.with_context(|| {
-            format!("operator `{operator}` runs what it ran when the host started: there is nothing to go back to")
-        })?;
-        ensure!(
-            !self.typed.changes_states(&before),
-            "operator `{operator}` cannot go back to {}: its states were migrated, and {0} keeps them in another form; swap \
-             in a component that migrates them back",
-            before.running.component
-        );
-        Ok(before)
-    }
-
-    /// The pipeline as it is from now on.
-    fn show(&mut self, typed: Typed) {
-        self.typed = Arc::new(typed);
-        self.shown.write().unwrap_or_else(PoisonError::into_inner).clone_from(&self.typed);
-        self.status.write().unwrap_or_else(PoisonError::into_inner).operators = self.typed.running();
-    }
-
-    /// The last swap stays: its batches' input is held no longer.
-    fn end_watch(&mut self) {
-        let Some(watch) = self.watch.take() else { return };
-        watch.since.iter().for_each(|cut| self.let_go(cut));
-    }
-
-    /// Takes the last swap back, and all that its batches have left behind; runs what failed again, with what ran before.
-    async fn roll_back(&mut self, failed: Queued, why: String) -> Result<()> {
-        let Some(Watch { from, to, first, before: Some(before), since, .. }) = self.watch.take() else { return Ok(()) };
-        tracing::warn!(
-            operator = to.operator,
-            from = to.component,
-            to = from.running.component,
-            first_batch = %first,
-            "the swap is rolled back: {why}"
-        );
-        if let Some(checkpointing) = &mut self.checkpointing {
-            checkpointing.go_back(&before, &self.runner.rooms.pool).await?;
-        }
-        let again = from.running.clone();
-        self.log.append(&Record::RolledBack { from: to.clone(), to: again.clone(), first, why: why.clone() })?;
-        self.runner.rooms.state.go_back(&before.store);
-        let mut typed = Typed::clone(&self.typed);
-        typed.swap(&from)?;
-        self.show(typed);
-        self.before.entry(to.operator.clone()).or_default().pop();
-        let redo = since.into_iter().map(|cut| (cut, Purpose::Redo));
-        let queued = [failed].into_iter().chain(self.queue.drain(..)).map(|queued| (queued.cut, queued.purpose));
-        let as_before = redo.chain(queued).map(|(cut, purpose)| {
-            let mut cut = Cut::clone(&cut);
-            cut.replace(&again);
-            Queued { typed: self.typed.clone(), cut: Arc::new(cut), purpose }
-        });
-        self.queue = as_before.collect();
-        if let Some(trial) = self.trial.take() {
-            trial.answer(Err(format!(
-                "nothing was swapped: meanwhile operator `{}` was rolled back: {why}",
-                to.operator
-            )));
-        }
-        let rolled_back = RolledBack { from: to, to: again, first_batch: first, why };
-        self.status.write().unwrap_or_else(PoisonError::into_inner).rolled_back = Some(rolled_back);
-        Ok(())
     }
 }

@@ -66,17 +66,17 @@ impl Trialled {
     }
 
     fn add(&mut self, shown: &Shown) {
-        let Shown { before, after, difference: Difference { removed, added, common } } = shown;
-        let (gone, new) = (removed.len() as u64, added.len() as u64);
+        let Shown { before, after, difference } = shown;
+        let (rows, differing) = difference.counted();
         self.batches += 1;
         self.rows_in += before.rows_in;
-        self.rows += common + gone.max(new);
-        self.differing += gone.max(new);
+        self.rows += rows;
+        self.differing += differing;
         self.fuel = (self.fuel.0 + before.fuel, self.fuel.1 + after.fuel);
         self.time = (self.time.0 + before.time, self.time.1 + after.time);
         let marked = |sign: char| move |row: &String| format!("{sign} {row}");
         let room = EXAMPLES.saturating_sub(self.examples.len());
-        let shown = removed.iter().map(marked('-')).chain(added.iter().map(marked('+')));
+        let shown = difference.removed.iter().map(marked('-')).chain(difference.added.iter().map(marked('+')));
         self.examples.extend(shown.take(room));
     }
 }

@@ -131,7 +131,7 @@ async fn opened(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &SinkCo
             Arc::new(http::HttpSink::new(endpoint, Spool::at(&context.spool)?))
         }
         SinkSpec::Component { allow, timeout, .. } => {
-            let http = Granted::new(format!("`allow` of [sinks.{name}]"), allow.clone(), timeout.0);
+            let http = Granted::of_sink(name, allow, timeout.0);
             Arc::new(open_component(name, spec, &schema, context.components, Arc::new(http), &context.spool)?)
         }
     })

@@ -44,6 +44,11 @@ pub struct Granted {
 }
 
 impl Granted {
+    /// What a pipeline grants a sink.
+    pub fn of_sink(name: &str, allow: &[Origin], timeout: Duration) -> Self {
+        Self::new(format!("`allow` of [sinks.{name}]"), allow.to_vec(), timeout)
+    }
+
     /// Grants these origins; an answer may take as long as `timeout`. `by` names where they are listed.
     pub fn new(by: String, allow: Vec<Origin>, timeout: Duration) -> Self {
         Self { by, allow, agent: agent(timeout) }

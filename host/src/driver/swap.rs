@@ -1,0 +1,153 @@
+//! Other components in the place of operators and sinks, between two batches: asked for, tried, put in, taken back.
+
+use std::sync::{Arc, PoisonError};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use tokio::sync::oneshot;
+
+use super::trial::Trial;
+use super::watch::{Before, Watch};
+use super::{
+    Care, Cut, Driver, Fitting, NewSink, Purpose, Queued, Record, Redirected, RolledBack, Swapped, Target, Typed,
+    WatchLimits,
+};
+
+impl Driver {
+    pub(super) fn asked_to_swap(&mut self, to: Target, care: Care, reply: oneshot::Sender<Result<Swapped, String>>) {
+        let answer = match (&self.trial, to, care.trial) {
+            (Some(trial), _, _) if !trial.is_abandoned() => Err(anyhow!(
+                "{} is being tried in operator `{}`; wait for its end, or end the command that asked for it",
+                trial.to.running.component,
+                trial.to.running.operator
+            )),
+            (_, Target::Component(to), Some(limits)) => {
+                let (operator, component) = (&to.running.operator, &to.running.component);
+                tracing::info!(operator, component, batches = limits.batches, "a trial begins");
+                self.trial = Some(Trial::new(to, limits, care.watch, reply));
+                return;
+            }
+            (_, to, _) => self.swap(to, care.watch),
+        };
+        // Who asked may have gone away; the swap holds all the same.
+        let _ = reply.send(answer.map_err(|e| format!("{e:#}")));
+    }
+
+    pub(super) fn end_trial(&mut self, end: Result<(), String>) {
+        let Some(mut trial) = self.trial.take() else { return };
+        let shown = std::mem::take(&mut trial.shown);
+        let swapped = end.and_then(|()| {
+            self.swap(Target::Component(trial.to.clone()), trial.watch).map_err(|error| format!("{error:#}"))
+        });
+        trial.answer(swapped.map(|swapped| Swapped { trial: Some(shown), ..swapped }));
+    }
+
+    fn swap(&mut self, to: Target, watch: WatchLimits) -> Result<Swapped> {
+        let (to, back) = match to {
+            Target::Component(to) => (to, false),
+            Target::Back(operator) => (self.ran_before(&operator)?, true),
+        };
+        let mut typed = Typed::clone(&self.typed);
+        let from = typed.swap(&to)?;
+        let (operator, to) = (to.running.operator.clone(), to.running);
+        self.log.append(&Record::Swapped { from: from.running.clone(), to: to.clone() })?;
+        // What was swapped in before has shown that it can stay.
+        self.end_watch();
+        if watch.batches > 0 && !back {
+            self.watch = Some(Watch::new(from.clone(), to.clone(), self.next, watch));
+        }
+        let swapped = Swapped { from: from.running.clone(), to, first_batch: self.next, trial: None };
+        let history = self.before.entry(operator).or_default();
+        if back {
+            history.pop();
+        } else {
+            history.push(from);
+        }
+        self.show(typed);
+        Ok(swapped)
+    }
+
+    /// Has another component deliver a sink's rows.
+    pub(super) fn redirect(&mut self, to: NewSink) -> Result<Redirected> {
+        let NewSink { name, delivers, sink } = to;
+        let from = self.status.read().unwrap_or_else(PoisonError::into_inner).sinks.get(&name).cloned();
+        let from = from.with_context(|| format!("there is no sink `{name}` that is a component"))?;
+        let redirected = Redirected { sink: name.clone(), from, to: delivers.clone() };
+        self.log.append(&Record::Redirected(redirected.clone()))?;
+        let mut typed = Typed::clone(&self.typed);
+        typed.deliver(&name, &delivers);
+        self.show(typed);
+        self.status.write().unwrap_or_else(PoisonError::into_inner).sinks.insert(name.clone(), delivers);
+        self.new_sinks.push((name, sink));
+        Ok(redirected)
+    }
+
+    /// The component that an operator ran before the last swap.
+    fn ran_before(&self, operator: &str) -> Result<Fitting> {
+        let before = self.before.get(operator).and_then(|before| before.last()).cloned();
+        let before = before.with_context(|| {
+            format!("operator `{operator}` runs what it ran when the host started: there is nothing to go back to")
+        })?;
+        ensure!(
+            !self.typed.changes_states(&before),
+            "operator `{operator}` cannot go back to {}: its states were migrated, and {0} keeps them in another form; swap \
+             in a component that migrates them back",
+            before.running.component
+        );
+        Ok(before)
+    }
+
+    /// The pipeline as it is from now on.
+    fn show(&mut self, typed: Typed) {
+        self.typed = Arc::new(typed);
+        self.shown.write().unwrap_or_else(PoisonError::into_inner).clone_from(&self.typed);
+        self.status.write().unwrap_or_else(PoisonError::into_inner).operators = self.typed.running();
+    }
+
+    /// The last swap stays: its batches' input is held no longer.
+    pub(super) fn end_watch(&mut self) {
+        let Some(watch) = self.watch.take() else { return };
+        watch.since.iter().for_each(|cut| self.let_go(cut));
+    }
+
+    /// Takes the last swap back, and all that its batches have left behind; runs what failed again, with what ran before.
+    pub(super) async fn roll_back(
+        &mut self,
+        rolled_back: RolledBack,
+        to: &Fitting,
+        before: &Before,
+        since: Vec<Arc<Cut>>,
+        failed: Queued,
+    ) -> Result<()> {
+        let RolledBack { from, to: again, first_batch: first, why } = rolled_back.clone();
+        let operator = again.operator.clone();
+        tracing::warn!(
+            operator,
+            from = from.component,
+            to = again.component,
+            first_batch = %first,
+            "the swap is rolled back: {why}"
+        );
+        if let Some(checkpointing) = &mut self.checkpointing {
+            checkpointing.go_back(before, &self.runner.rooms.pool).await?;
+        }
+        self.log.append(&Record::RolledBack { from, to: again.clone(), first, why: why.clone() })?;
+        self.runner.rooms.state.go_back(&before.store);
+        let mut typed = Typed::clone(&self.typed);
+        typed.swap(to)?;
+        self.show(typed);
+        self.before.entry(operator.clone()).or_default().pop();
+        let redo = since.into_iter().map(|cut| (cut, Purpose::Redo));
+        let queued = [failed].into_iter().chain(self.queue.drain(..)).map(|queued| (queued.cut, queued.purpose));
+        let as_before = redo.chain(queued).map(|(cut, purpose)| {
+            let mut cut = Cut::clone(&cut);
+            cut.replace(&again);
+            Queued { typed: self.typed.clone(), cut: Arc::new(cut), purpose }
+        });
+        self.queue = as_before.collect();
+        if let Some(trial) = self.trial.take() {
+            trial.answer(Err(format!("nothing was swapped: meanwhile operator `{operator}` was rolled back: {why}")));
+        }
+        self.status.write().unwrap_or_else(PoisonError::into_inner).rolled_back = Some(rolled_back);
+        Ok(())
+    }
+}
