@@ -4,7 +4,8 @@
 //! registry/             components, by digest and by name
 //! cache/                compiled code; can be deleted at any time
 //! pipelines/NAME/       one pipeline: lock, dead-letters/ of live runs, host.json while it runs
-//! pipelines/NAME/live/  what a live run needs of those before: batches.log, blocks/, tables/, checkpoints/, definitions/
+//! pipelines/NAME/live/  what a live run needs of those before: batches.log, blocks/, tables/, checkpoints/ or where they
+//!                       are, definitions/
 //! pipelines/NAME/once/  the same of the last run with --once, and its dead-letters/
 //! pipelines/NAME/copy-… what `weir replay` and `weir verify` work on; can be deleted when none of them is at work
 //! ```
@@ -99,8 +100,9 @@ impl DataDir {
         }
         let failed = || format!("cannot copy what is in {}", run.display());
         let scratch = tempfile::Builder::new().prefix("copy-").tempdir_in(&path).with_context(failed)?;
+        fs::create_dir(scratch.path().join("live")).with_context(failed)?;
         // The log comes last: it names all that was copied before.
-        for part in ["checkpoints", "blocks", "tables", "definitions", "batches.log"] {
+        for part in ["checkpoints.json", "checkpoints", "blocks", "tables", "definitions", "batches.log"] {
             copy(&run.join(part), &scratch.path().join("live").join(part)).with_context(failed)?;
         }
         let lock = File::create(scratch.path().join("lock")).with_context(failed)?;
@@ -249,6 +251,11 @@ impl PipelineDir {
     /// The batch log.
     pub fn log(&self) -> PathBuf {
         self.run.join("batches.log")
+    }
+
+    /// Where the checkpoints are, if it is not here.
+    pub fn placement(&self) -> PathBuf {
+        self.run.join("checkpoints.json")
     }
 
     /// The checkpoints, unless the pipeline says otherwise.

@@ -30,6 +30,7 @@ pub mod fingerprint;
 pub mod operator;
 pub mod origin;
 pub mod pipeline;
+pub mod place;
 pub mod plan;
 pub mod query;
 pub mod rows;

@@ -1,18 +1,22 @@
 //! Where checkpoints lie: objects by name, each written whole or not at all.
 
+use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 use tokio::task::spawn_blocking;
 
 use crate::fault;
+use crate::place::Place;
+use crate::storage::{Disk, Storage};
 
 /// How much of an object is sent at once, and how many such parts may be on their way.
 const PART: usize = 8 << 20;
@@ -24,13 +28,15 @@ pub struct Location {
     store: Arc<dyn ObjectStore>,
     /// Where the place is a local folder, whose files are to be synced.
     folder: Option<PathBuf>,
+    /// What people call it.
+    name: Arc<str>,
 }
 
 impl Location {
     /// A local folder, which is made if it is not there.
     pub fn folder(path: &Path) -> Result<Self> {
         let failed = || format!("cannot open the checkpoints in {}", path.display());
-        fs::create_dir_all(path).with_context(failed)?;
+        Disk.create_folder(path).with_context(failed)?;
         for entry in fs::read_dir(path).with_context(failed)? {
             // What a crash left half-written: the store gives such files a number behind their name.
             let left = entry.with_context(failed)?.path();
@@ -39,12 +45,18 @@ impl Location {
             }
         }
         let store = Arc::new(LocalFileSystem::new_with_prefix(path).with_context(failed)?);
-        Ok(Self { store, folder: Some(path.to_owned()) })
+        Ok(Self { store, folder: Some(path.to_owned()), name: path.display().to_string().into() })
+    }
+
+    /// A place, which need not have anything yet.
+    pub fn at(Place::Folder(path): &Place) -> Result<Self> {
+        Self::folder(path)
     }
 
     /// Any object store.
     pub fn of(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, folder: None }
+        let name = store.to_string().into();
+        Self { store, folder: None, name }
     }
 
     /// The names of all objects, in order.
@@ -70,12 +82,13 @@ impl Location {
     }
 
     /// Writes an object piece by piece; once this returns, it outlives a crash.
-    pub(super) async fn put_pieces(&self, name: &str, pieces: impl Iterator<Item = Result<Vec<u8>>>) -> Result<u64> {
+    pub(super) async fn put_pieces(&self, name: &str, pieces: impl Stream<Item = Result<Bytes>>) -> Result<u64> {
         let writing = || format!("writing {name} in {self}");
         let upload = self.store.put_multipart(&Name::from(name)).await.with_context(writing)?;
         let mut writer = WriteMultipart::new_with_chunk_size(upload, PART);
         let mut length = 0;
-        for piece in pieces {
+        let mut pieces = pin!(pieces);
+        while let Some(piece) = pieces.next().await {
             let piece = match piece {
                 Ok(piece) => piece,
                 Err(error) => {
@@ -86,7 +99,7 @@ impl Location {
             };
             length += piece.len() as u64;
             writer.wait_for_capacity(PARTS).await.with_context(writing)?;
-            writer.write(&piece);
+            writer.put(piece);
             fault::point("a piece of a checkpoint is written");
         }
         fault::point("a checkpoint is finished");
@@ -102,6 +115,23 @@ impl Location {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
             removed => removed.with_context(|| format!("removing {name} in {self}")),
         }
+    }
+
+    /// Copies an object that lies elsewhere; once this returns, it outlives a crash.
+    pub(super) async fn copy(&self, name: &str, from: &Self) -> Result<u64> {
+        let reading = || format!("reading {name} in {from}");
+        let object = from.store.get(&Name::from(name)).await.with_context(reading)?;
+        self.put_pieces(name, object.into_stream().map(|piece| piece.with_context(reading))).await
+    }
+
+    /// Removes all objects.
+    pub async fn clear(&self) -> Result<()> {
+        let names = self.names().await?;
+        // Manifests, which name the others, stand behind them.
+        for name in names.iter().rev() {
+            self.remove(name).await?;
+        }
+        Ok(())
     }
 
     /// The local file system does not sync by itself.
@@ -125,11 +155,16 @@ impl Location {
     }
 }
 
-impl std::fmt::Display for Location {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.folder {
-            Some(folder) => folder.display().fmt(f),
-            None => self.store.fmt(f),
-        }
+/// What to tell, and do, when checkpoints cannot be had.
+pub(crate) fn out_of_reach(place: &dyn Display) -> String {
+    format!(
+        "the checkpoints in {place} cannot be looked at; nothing was changed. Start again when they can be; to begin anew, \
+         without the states that they hold, start with --fresh"
+    )
+}
+
+impl Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
     }
 }

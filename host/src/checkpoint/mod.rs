@@ -6,19 +6,25 @@
 //!
 //! - [`format`]: objects as bytes.
 //! - [`Location`]: where they lie.
+//! - [`SimulatedStore`]: a place that fails when it is told to, for tests.
 
 mod format;
 mod location;
+mod simulated;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 pub use location::Location;
+pub(crate) use location::out_of_reach;
+pub use simulated::{Judge, SimulatedStore, Write};
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use futures::stream;
 use serde::{Deserialize, Serialize};
 
 use self::format::{Head, Loaded};
@@ -130,7 +136,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Restored> {
 impl Checkpoints {
     /// The checkpoints that lie there, and the newest that can be read; new ones are kept for `keep`.
     pub async fn open(location: Location, keep: Duration) -> Result<(Self, Option<Restored>)> {
-        let names = location.names().await?;
+        let names = location.names().await.with_context(|| out_of_reach(&location))?;
         let mut manifests: Vec<String> = names.into_iter().filter(|name| name.ends_with(MANIFEST)).collect();
         let mut first_error = None;
         while let Some(name) = manifests.pop() {
@@ -174,11 +180,18 @@ impl Checkpoints {
 
     /// The newest checkpoint of those that were made before a batch.
     pub async fn before(location: &Location, batch: BatchTime) -> Result<Option<Restored>> {
-        let (names, limit) = (location.names().await?, manifest_name(batch));
-        let newest = names.iter().filter(|name| name.ends_with(MANIFEST) && **name < limit).max();
-        match newest {
-            Some(name) => Ok(Some(read(location, name).await.with_context(|| format!("reading {name}"))?.1)),
-            None => Ok(None),
+        let limit = manifest_name(batch);
+        loop {
+            let names = location.names().await?.into_iter();
+            let Some(name) = names.filter(|name| name.ends_with(MANIFEST) && *name < limit).max() else {
+                return Ok(None);
+            };
+            match read(location, &name).await {
+                Ok((_, restored)) => return Ok(Some(restored)),
+                // A host at work may have removed it since.
+                Err(_) if !location.names().await?.contains(&name) => {}
+                Err(error) => return Err(error).with_context(|| format!("reading {name}")),
+            }
         }
     }
 
@@ -217,7 +230,8 @@ impl Checkpoints {
     ) -> Result<u64> {
         let batch = saved.batch;
         let name = format!("{:020}.{kind}", batch.as_millis());
-        let bytes = self.location.put_pieces(&name, format::pieces(saved, positions)?).await?;
+        let pieces = format::pieces(saved, positions)?.map(|piece| Ok(Bytes::from(piece?)));
+        let bytes = self.location.put_pieces(&name, stream::iter(pieces)).await?;
         objects.push(Object { name, bytes });
         let manifest = Manifest { format: FORMAT, batch, objects };
         self.location.put(&manifest_name(batch), serde_json::to_vec_pretty(&manifest)?).await?;
@@ -244,6 +258,21 @@ impl Checkpoints {
         }
         self.location.sync_names().await?;
         self.continued = batch.is_some();
+        Ok(())
+    }
+
+    /// Goes on in another location, which has nothing yet: all that are kept are copied there. When it fails, they are
+    /// where they were.
+    pub async fn move_to(&mut self, to: Location) -> Result<()> {
+        let objects: BTreeSet<&str> =
+            self.kept.iter().flat_map(|m| &m.objects).map(|object| object.name.as_str()).collect();
+        for name in objects {
+            to.copy(name, &self.location).await?;
+        }
+        for manifest in &self.kept {
+            to.put(&manifest_name(manifest.batch), serde_json::to_vec_pretty(manifest)?).await?;
+        }
+        self.location = to;
         Ok(())
     }
 

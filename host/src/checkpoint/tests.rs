@@ -6,22 +6,13 @@ mod damaged;
 mod fixture;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{Int64Array, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
-use async_trait::async_trait;
-use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt};
-use object_store::memory::InMemory;
+use object_store::ObjectStoreExt;
 use object_store::path::Path as Name;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
-};
 use proptest::prelude::*;
 
 use super::*;
@@ -30,111 +21,7 @@ use crate::plan::past;
 use crate::plan::segment::attach;
 use crate::source::RowsPosition;
 use crate::state::{Change, Key};
-
-/// A store in memory whose writes all fail once there were so many.
-#[derive(Debug, Clone)]
-pub(crate) struct Dying {
-    objects: Arc<InMemory>,
-    writes_left: Arc<AtomicUsize>,
-}
-
-impl Dying {
-    pub(crate) fn after(writes: usize) -> Self {
-        Self { objects: Arc::default(), writes_left: Arc::new(AtomicUsize::new(writes)) }
-    }
-
-    fn write(&self) -> object_store::Result<()> {
-        let left = self.writes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        left.map(drop).map_err(|_| object_store::Error::Generic { store: "dying", source: "no more writes".into() })
-    }
-
-    pub(crate) fn die_after(&self, writes: usize) {
-        self.writes_left.store(writes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn revive(&self) {
-        self.die_after(usize::MAX);
-    }
-
-    pub(crate) fn location(&self) -> Location {
-        Location::of(Arc::new(self.clone()))
-    }
-}
-
-impl fmt::Display for Dying {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a store that dies")
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Dying {
-    async fn put_opts(&self, at: &Name, bytes: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
-        self.write()?;
-        self.objects.put_opts(at, bytes, options).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        at: &Name,
-        options: PutMultipartOptions,
-    ) -> object_store::Result<Box<dyn MultipartUpload>> {
-        self.write()?;
-        Ok(Box::new(Upload { upload: self.objects.put_multipart_opts(at, options).await?, store: self.clone() }))
-    }
-
-    async fn get_opts(&self, at: &Name, options: GetOptions) -> object_store::Result<GetResult> {
-        self.objects.get_opts(at, options).await
-    }
-
-    fn delete_stream(
-        &self,
-        at: BoxStream<'static, object_store::Result<Name>>,
-    ) -> BoxStream<'static, object_store::Result<Name>> {
-        match self.write() {
-            Ok(()) => self.objects.delete_stream(at),
-            Err(error) => futures::stream::once(async { Err(error) }).boxed(),
-        }
-    }
-
-    fn list(&self, prefix: Option<&Name>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        self.objects.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Name>) -> object_store::Result<ListResult> {
-        self.objects.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Name, to: &Name, options: CopyOptions) -> object_store::Result<()> {
-        self.write()?;
-        self.objects.copy_opts(from, to, options).await
-    }
-}
-
-#[derive(Debug)]
-struct Upload {
-    upload: Box<dyn MultipartUpload>,
-    store: Dying,
-}
-
-#[async_trait]
-impl MultipartUpload for Upload {
-    fn put_part(&mut self, part: PutPayload) -> UploadPart {
-        match self.store.write() {
-            Ok(()) => self.upload.put_part(part),
-            Err(error) => async { Err(error) }.boxed(),
-        }
-    }
-
-    async fn complete(&mut self) -> object_store::Result<PutResult> {
-        self.store.write()?;
-        self.upload.complete().await
-    }
-
-    async fn abort(&mut self) -> object_store::Result<()> {
-        self.upload.abort().await
-    }
-}
+use crate::testing::DyingStore;
 
 /// What a batch does: to keys of group 0 of two operators, each to a new state or to nothing.
 type Step = Vec<(u8, Option<u8>)>;
@@ -213,7 +100,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Commits the steps, with a checkpoint after each; what the store held when each was written, as far as there are any.
-async fn run(objects: &Dying, steps: &[Step]) -> Vec<String> {
+async fn run(objects: &DyingStore, steps: &[Step]) -> Vec<String> {
     let Ok((mut checkpoints, None)) = Checkpoints::open(objects.location(), Duration::ZERO).await else {
         panic!("there are none yet")
     };
@@ -236,7 +123,7 @@ proptest! {
         steps in steps(),
         writes in 0_usize..60,
     ) {
-        let objects = Dying::after(writes);
+        let objects = DyingStore::after(writes);
         block_on(async {
             let written = run(&objects, &steps).await;
             objects.revive();
@@ -249,13 +136,13 @@ proptest! {
         steps in steps(),
         failing in proptest::collection::vec(proptest::option::of(0_usize..6), 12),
     ) {
-        let objects = Dying::after(usize::MAX);
+        let objects = DyingStore::after(usize::MAX);
         block_on(async {
             let (mut checkpoints, _) = Checkpoints::open(objects.location(), Duration::ZERO).await.unwrap();
             let (store, mut last) = (store(), None);
             for ((batch, step), failing) in (1..).zip(&steps).zip(failing) {
                 commit(&store, batch, step);
-                objects.writes_left.store(failing.unwrap_or(usize::MAX), Ordering::Relaxed);
+                objects.die_after(failing.unwrap_or(usize::MAX));
                 let saved = store.saved(checkpoints.since()).unwrap();
                 if checkpoints.write(saved, positions(batch)).await.is_ok() {
                     last = Some(contents(&store));
@@ -266,18 +153,49 @@ proptest! {
     }
 
     #[test]
+    fn given_a_new_location_that_dies_at_any_write_then_all_are_in_the_old_and_another_takes_them(
+        steps in steps(),
+        writes in 0_usize..30,
+    ) {
+        let (old, dying, new) = (DyingStore::after(usize::MAX), DyingStore::after(writes), DyingStore::after(usize::MAX));
+        block_on(async {
+            let written = run(&old, &steps).await;
+            let (mut checkpoints, _) = Checkpoints::open(old.location(), Duration::ZERO).await.unwrap();
+            if checkpoints.move_to(dying.location()).await.is_ok() {
+                assert_eq!(restored(dying.location()).await.as_ref(), written.last());
+            }
+            assert_eq!(restored(old.location()).await.as_ref(), written.last());
+
+            let (mut checkpoints, _) = Checkpoints::open(old.location(), Duration::ZERO).await.unwrap();
+            checkpoints.move_to(new.location()).await.unwrap();
+            old.location().clear().await.unwrap();
+            assert_eq!(old.location().names().await.unwrap(), Vec::<String>::new());
+            assert_eq!(restored(new.location()).await.as_ref(), written.last());
+            // What is written next goes on from there.
+            let store = store();
+            let (_, found) = Checkpoints::open(new.location(), Duration::ZERO).await.unwrap();
+            found.into_iter().for_each(|found| found.fill(&store));
+            let batch = steps.len() as u64 + 1;
+            commit(&store, batch, &vec![(1, Some(1))]);
+            let saved = store.saved(checkpoints.since()).unwrap();
+            checkpoints.write(saved, positions(batch)).await.unwrap();
+            assert_eq!(restored(new.location()).await, Some(contents(&store)));
+        });
+    }
+
+    #[test]
     fn given_the_newest_damaged_in_any_byte_then_the_one_before_is_read(steps in steps(), at in any::<proptest::sample::Index>(), flip in 1_u8..) {
-        let objects = Dying::after(usize::MAX);
+        let objects = DyingStore::after(usize::MAX);
         block_on(async {
             let written = run(&objects, &steps).await;
             let mut names = objects.location().names().await.unwrap();
             // What only the newest is made of: its manifest, and the object of its batch.
             names.retain(|name| name.starts_with(&format!("{:020}.", steps.len())));
             let name = Name::from(at.get(&names).as_str());
-            let mut bytes = objects.get(&name).await.unwrap().bytes().await.unwrap().to_vec();
+            let mut bytes = objects.store().get(&name).await.unwrap().bytes().await.unwrap().to_vec();
             let place = at.index(bytes.len());
             bytes[place] ^= flip;
-            objects.put(&name, bytes.clone().into()).await.unwrap();
+            objects.store().put(&name, bytes.clone().into()).await.unwrap();
             match Checkpoints::open(objects.location(), Duration::ZERO).await {
                 Ok(_) => {
                     let expected = &written[written.len().saturating_sub(2)..];
@@ -295,7 +213,7 @@ proptest! {
 
 #[test]
 fn given_an_object_that_is_cut_short_anywhere_then_it_is_refused() {
-    let objects = Dying::after(usize::MAX);
+    let objects = DyingStore::after(usize::MAX);
     block_on(async {
         run(&objects, &[vec![(1, Some(1)), (2, Some(2))]]).await;
         let bytes = objects.location().get("00000000000000000001.all").await.unwrap();
@@ -310,7 +228,7 @@ fn given_an_object_that_is_cut_short_anywhere_then_it_is_refused() {
 
 #[test]
 fn given_many_checkpoints_then_those_of_the_last_two_are_kept_and_chains_do_not_grow_for_ever() {
-    let objects = Dying::after(usize::MAX);
+    let objects = DyingStore::after(usize::MAX);
     block_on(async {
         let steps: Vec<Step> = (0..200).map(|n| vec![(n % 8, Some(n))]).collect();
         let written = run(&objects, &steps).await;
@@ -324,7 +242,7 @@ fn given_many_checkpoints_then_those_of_the_last_two_are_kept_and_chains_do_not_
 
 #[test]
 fn given_a_time_to_keep_them_then_the_batches_of_that_time_can_be_computed_again() {
-    let objects = Dying::after(usize::MAX);
+    let objects = DyingStore::after(usize::MAX);
     block_on(async {
         let (mut checkpoints, _) = Checkpoints::open(objects.location(), Duration::from_millis(10)).await.unwrap();
         let store = store();

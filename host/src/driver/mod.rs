@@ -17,6 +17,7 @@ mod handle;
 mod initial;
 mod log;
 mod outage;
+mod placement;
 mod planner;
 mod rate;
 mod received;

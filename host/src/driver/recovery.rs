@@ -13,6 +13,7 @@ use super::batch::Purpose;
 use super::dead_letters::DeadLetters;
 use super::delivery::{Delivers, Redirected};
 use super::log::{BatchLog, Cut, Record, Running};
+use super::placement::Placement;
 use super::retry;
 use super::typed::Typed;
 use crate::checkpoint::Restored;
@@ -127,7 +128,9 @@ pub fn forget(storage: Arc<dyn Storage>, folder: &PipelineDir) -> Result<()> {
     let records = BatchLog::salvage(&*storage, &folder.log());
     let last = Recovery::of(&records, None).last;
     retry::catch_up(&DeadLetters::at(storage.clone(), &folder.dead_letters()), &records)?;
+    let placement = Placement::of(storage.clone(), folder).ok();
     folder.forget()?;
+    placement.map_or(Ok(()), Placement::begin_anew)?;
     if let Some(after) = last {
         let (mut log, _) = BatchLog::open(&*storage, &folder.log())?;
         log.append(&Record::Started { engine: 0, definition: Digest::of(b""), after })?;

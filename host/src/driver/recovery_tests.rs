@@ -9,12 +9,12 @@ use std::path::Path;
 
 use super::tests::{Bench, NOW, start_file, start_on};
 use super::*;
-use crate::checkpoint::tests::Dying;
 use crate::data_dir::DataDir;
 use crate::storage::{Fault, SimulatedDisk};
+use crate::testing::DyingStore;
 
 /// A stream read by a rate, windows on batch time and on event time over it, and a file sink.
-const PIPELINE: &str = r#"
+pub(super) const PIPELINE: &str = r#"
 name = "numbers"
 [batch]
 missed = "run"
@@ -24,6 +24,7 @@ interval = "CHECKPOINT"
 type = "file"
 path = "numbers.jsonl"
 format = "json"
+schema = { n = "int64", at = "int64" }
 rate = "3/s"
 event_time = { column = "at", delay = "2s" }
 [operators.recent]
@@ -43,7 +44,7 @@ sql = "select 'recent' as what, c, total, first as at from recent union all sele
 inputs = ["recent", "minutes"]
 "#;
 
-const ROWS: i64 = 40;
+pub(super) const ROWS: i64 = 40;
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
@@ -59,7 +60,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// What is in each batch's folder.
-fn output(folder: &Path) -> BTreeMap<String, String> {
+pub(super) fn output(folder: &Path) -> BTreeMap<String, String> {
     let batches = fs::read_dir(folder.join("out")).expect("a folder").map(|entry| entry.expect("an entry"));
     let batches = batches.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
     batches
@@ -69,7 +70,7 @@ fn output(folder: &Path) -> BTreeMap<String, String> {
 }
 
 /// A folder with the input, and nothing else yet.
-fn given() -> tempfile::TempDir {
+pub(super) fn given() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     // Some rows come late, and some too late.
     let row = |n: i64| format!("{{\"n\":{n},\"at\":{}}}\n", NOW as i64 + n * 300 - (n * 7919 % 11) * 400);
@@ -82,7 +83,7 @@ async fn start_in(folder: &Path, checkpoint: &str, now: u64) -> Bench {
     start_file(&PIPELINE.replace("CHECKPOINT", checkpoint), &folder.join("numbers.toml"), &data, now).await
 }
 
-async fn undisturbed() -> BTreeMap<String, String> {
+pub(super) async fn undisturbed() -> BTreeMap<String, String> {
     let folder = given();
     let mut bench = start_in(folder.path(), "1h", NOW).await;
     for _ in 0..14 {
@@ -197,7 +198,7 @@ async fn given_a_log_that_fails_at_any_write_of_a_batch_when_the_host_is_started
 async fn given_a_changed_pipeline_when_its_start_fails_at_any_write_of_a_checkpoint_then_a_later_start_goes_on() {
     let expected = undisturbed().await;
     for writes in 0..8 {
-        let (folder, disk, store) = (given(), SimulatedDisk::default(), Dying::after(usize::MAX));
+        let (folder, disk, store) = (given(), SimulatedDisk::default(), DyingStore::after(usize::MAX));
         let start = async |checkpoint: &str, now| {
             let (data, file) = (DataDir::at(folder.path().join("data")), folder.path().join("numbers.toml"));
             let checkpoints = Some(store.location());
@@ -223,7 +224,7 @@ async fn given_a_changed_pipeline_when_its_start_fails_at_any_write_of_a_checkpo
 }
 
 /// Ends a host where it stands.
-async fn kill(bench: Bench) {
+pub(super) async fn kill(bench: Bench) {
     bench.running.abort();
     let _ = bench.running.await;
 }

@@ -17,10 +17,11 @@ use super::batch::Ran;
 use super::bundle::Bundle;
 use super::definition::Definitions;
 use super::log::{BatchLog, Cut, Record, Running};
+use super::placement::Placement;
 use super::setup::{open_rooms, rooms, start_states};
 use super::{DeadLetters, Purpose, Runner, SystemClock, Typed, cores, received};
 use crate::block::BlockStore;
-use crate::checkpoint::{Checkpoints, Location};
+use crate::checkpoint::Checkpoints;
 use crate::data_dir::PipelineDir;
 use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::operator::{Digest, Reference};
@@ -45,7 +46,7 @@ impl Past {
     /// Reads the log, and which checkpoint is the oldest.
     pub async fn read(folder: &PipelineDir) -> Result<Self> {
         let (_, records) = BatchLog::open(&Disk, &folder.log())?;
-        let oldest = Checkpoints::oldest_in(&Location::folder(&folder.checkpoints())?).await?;
+        let oldest = Checkpoints::oldest_in(&Placement::of(Arc::new(Disk), folder)?.location()?).await?;
         Ok(Self { oldest, ..Self::of(records) })
     }
 
@@ -146,7 +147,8 @@ impl Replay {
         batch: BatchTime,
     ) -> Result<Self> {
         let (_, records) = BatchLog::open(&Disk, &folder.log())?;
-        let restored = Checkpoints::before(&Location::folder(&folder.checkpoints())?, batch).await?;
+        let location = Placement::of(Arc::new(Disk), folder)?.location()?;
+        let restored = Checkpoints::before(&location, batch).await?;
         let blocks = received::cut_blocks(&records, None);
         let past = Past::of(records);
         let Some((_, definition)) = past.cuts.get(&batch) else {

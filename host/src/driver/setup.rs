@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::checkpointing::Checkpointing;
 use super::definition::{self, Definitions};
+use super::placement::{self, Placement};
 use super::planner::totals;
 use super::recovery::{Misfits, Recovery};
 use super::typed::TypedOperator;
@@ -21,7 +22,8 @@ use super::{
 use crate::block::BlockStore;
 use crate::checkpoint::{Checkpoints, Location, Restored};
 use crate::data_dir::PipelineDir;
-use crate::pipeline::{Loaded, Missed};
+use crate::pipeline::{Loaded, Missed, Pipeline};
+use crate::place::Place;
 use crate::plan::{KEY_GROUPS, Operators, Pool, Rooms};
 use crate::sink::{self, SharedWriter, Sink, SinkContext};
 use crate::source::{self, Mode, Source, SourceContext};
@@ -52,7 +54,7 @@ pub type OpenSource = Arc<dyn Fn(&SourceContext) -> Result<Box<dyn Source>> + Se
 pub struct Ground {
     /// Where logs, definitions and dead letters lie.
     pub storage: Arc<dyn Storage>,
-    /// Where checkpoints lie; none: in the pipeline's folder.
+    /// Where checkpoints lie; none: where the pipeline says.
     pub checkpoints: Option<Location>,
     /// Sinks that are open already, by name; the others are opened as the pipeline says.
     pub sinks: IndexMap<String, Arc<dyn Sink>>,
@@ -67,9 +69,17 @@ impl Default for Ground {
 }
 
 impl Ground {
-    async fn checkpoints(&self, folder: &PipelineDir, keep: Duration) -> Result<(Checkpoints, Option<Restored>)> {
-        let location = self.checkpoints.clone().map_or_else(|| Location::folder(&folder.checkpoints()), Ok)?;
-        Checkpoints::open(location, keep).await
+    /// The checkpoints that the runs before have left, and the newest.
+    async fn checkpoints(
+        &self,
+        folder: &PipelineDir,
+        keep: Duration,
+        wanted: Option<&Place>,
+    ) -> Result<(Checkpoints, Option<Restored>)> {
+        match &self.checkpoints {
+            Some(location) => Checkpoints::open(location.clone(), keep).await,
+            None => Placement::of(self.storage.clone(), folder)?.checkpoints(keep, wanted).await,
+        }
     }
 }
 
@@ -107,9 +117,10 @@ impl Setup {
     /// again as they were, up to a checkpoint that the pipeline of now can go on from.
     async fn settle(&self, now: &Loaded, operators: &Arc<Operators>, folder: &PipelineDir) -> Result<()> {
         let (_, records) = BatchLog::open(&*self.ground.storage, &folder.log())?;
+        let wanted = place(&now.pipeline)?;
         let now = definition::digest(&now.pipeline)?;
         let Some(before) = definition::last(&records).filter(|before| *before != now) else { return Ok(()) };
-        let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO).await?;
+        let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO, wanted.as_ref()).await?;
         let recovery = Recovery::of(&records, restored.as_ref());
         if recovery.recompute.is_empty() {
             return Ok(());
@@ -138,7 +149,7 @@ impl Setup {
             let (driver, _) = setup.open_for(Extent::Settling, typed, operators.clone(), folder).await?;
             driver.run().await?;
             // Only a checkpoint lets go of the old definition.
-            let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO).await?;
+            let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO, wanted.as_ref()).await?;
             let left = Recovery::of(&records, restored.as_ref()).recompute.len();
             ensure!(left == 0, "no checkpoint could be written of them");
             Ok(())
@@ -165,11 +176,12 @@ impl Setup {
             horizon: (self.mode == Mode::Live).then(|| interval.saturating_mul(HORIZON_BATCHES)),
         };
         let (mut log, records) = BatchLog::open(&*self.ground.storage, &folder.log())?;
-        let (checkpoints, mut restored) = match self.mode {
+        let wanted = place(&pipeline)?;
+        let (mut checkpoints, mut restored) = match self.mode {
             Mode::Once => (None, None),
             Mode::Live => {
                 let keep = pipeline.checkpoint.keep.map_or(Duration::ZERO, |keep| keep.0);
-                let (checkpoints, restored) = self.ground.checkpoints(folder, keep).await?;
+                let (checkpoints, restored) = self.ground.checkpoints(folder, keep, wanted.as_ref()).await?;
                 (Some(checkpoints), restored)
             }
         };
@@ -203,6 +215,12 @@ impl Setup {
         misfits.check(&typed.loaded.name, &self.give_up)?;
         recovery.leave_out(&misfits);
         restored.iter_mut().for_each(|restored| restored.leave_out(&misfits.names()));
+        if let Some(checkpoints) =
+            checkpoints.as_mut().filter(|_| extent == Extent::Everything && self.ground.checkpoints.is_none())
+        {
+            let placement = Placement::of(self.ground.storage.clone(), folder)?;
+            placement.move_to(wanted.as_ref(), &typed.loaded.name, checkpoints).await?;
+        }
         let first = match self.mode {
             Mode::Once => self.start,
             Mode::Live => first_batch(recovery.last, self.clock.now(), interval, batch.missed),
@@ -290,6 +308,11 @@ impl Setup {
         };
         Ok(Driver::new(parts))
     }
+}
+
+/// Where the pipeline wants its checkpoints.
+fn place(pipeline: &Pipeline) -> Result<Option<Place>> {
+    pipeline.checkpoint.location.as_ref().map(placement::absolute).transpose()
 }
 
 /// Batches that nobody has seen anything of are batches of the pipeline as it is now: what made one fail may be mended. What

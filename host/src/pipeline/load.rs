@@ -87,6 +87,7 @@ impl Pipeline {
 
     /// Puts `folder`, which holds the pipeline file, before every path that is relative to it.
     pub fn resolve_paths(&mut self, folder: &Path) {
+        self.checkpoint.location = self.checkpoint.location.take().map(|place| place.relative_to(folder));
         for source in self.sources.values_mut() {
             if let SourceSpec::File { path, .. } = source {
                 *path = folder.join(&path);

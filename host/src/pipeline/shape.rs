@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use crate::origin::Origin;
+use crate::place::Place;
 use crate::units::{Budget, Period, Rate, Refresh, Size};
 
 use super::schema::reader_schema;
@@ -66,6 +67,7 @@ impl Text {
             Some("rate") => text.parse::<Rate>().map(drop).map_err(|e| e.to_string()),
             Some("refresh") => text.parse::<Refresh>().map(drop).map_err(|e| e.to_string()),
             Some("budget") => text.parse::<Budget>().map(drop).map_err(|e| e.to_string()),
+            Some("place") => text.parse::<Place>().map(drop).map_err(|e| e.to_string()),
             Some("origin") => text.parse::<Origin>().map(drop).map_err(|e| e.to_string()),
             _ => Ok(()),
         }

@@ -1,10 +1,12 @@
-//! What tests of formats share: bytes damaged at random, allocations watched, and fixtures made.
+//! What unit tests share: bytes damaged at random, allocations watched, fixtures made, and a store that dies.
 
 mod allocation;
 mod damage;
+mod objects;
 
 pub(crate) use allocation::largest_allocation;
 pub(crate) use damage::{Damage, damage};
+pub(crate) use objects::DyingStore;
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -9,7 +9,6 @@ use indexmap::IndexMap;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinHandle, yield_now};
-use weir::checkpoint::Location;
 use weir::driver::Clock;
 use weir::driver::{
     BatchStats, Care, Ground, Handle, ManualClock, Running, Setup, Status, Swapped, Target, Typed, WatchLimits,
@@ -108,7 +107,7 @@ async fn lead(
     });
     let ground = Ground {
         storage: Arc::new(world.disk.clone()),
-        checkpoints: Some(Location::of(Arc::new(objects.clone()))),
+        checkpoints: Some(objects.location()),
         sinks: sinks.collect(),
         sources: receiver.iter().map(|r| ("sent".to_owned(), r.opener())).collect::<IndexMap<_, _>>(),
     };

@@ -32,7 +32,7 @@ fn with_damage(object: &[u8], frame: &Index, damage: &Damage) -> Vec<u8> {
 /// Opens a folder of these files, and fills a store from what was read.
 fn open(files: &[(&str, Vec<u8>)]) -> Result<bool> {
     block_on(async {
-        let location = Dying::after(usize::MAX).location();
+        let location = DyingStore::after(usize::MAX).location();
         for (name, bytes) in files {
             location.put(name, bytes.clone()).await?;
         }

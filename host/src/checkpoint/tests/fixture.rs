@@ -66,7 +66,7 @@ fn make_fixtures_of_checkpoints() {
     let keep = |name: &str, bytes: &[u8]| {
         keep_fixture(&format!("checkpoint/fixtures/{version}/{name}"), bytes).unwrap();
     };
-    let objects = Dying::after(usize::MAX);
+    let objects = DyingStore::after(usize::MAX);
     block_on(async {
         run(&objects, &STEPS.map(<[_]>::to_vec)).await;
         for (name, _) in CHAIN {

@@ -21,6 +21,7 @@ pub use sink::*;
 pub use source::*;
 pub use table::*;
 
+use crate::place::Place;
 use crate::units::{Period, Rate, Size};
 
 /// What a source, table, operator or sink may be called: SQL can name it without quotes.
@@ -101,11 +102,14 @@ pub struct CheckpointSpec {
     /// rows and versions of tables stay on disk. Default: as far back as the checkpoint before the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<Period>,
+    /// Where it is written: a folder, relative to the pipeline file. Default: a folder in the data folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<Place>,
 }
 
 impl Default for CheckpointSpec {
     fn default() -> Self {
-        Self { interval: Period(Duration::from_secs(10)), keep: None }
+        Self { interval: Period(Duration::from_secs(10)), keep: None, location: None }
     }
 }
 

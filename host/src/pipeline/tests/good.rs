@@ -151,6 +151,18 @@ fn paths_are_relative_to_the_file() {
 }
 
 #[test]
+fn checkpoints_lie_where_the_file_says() {
+    for (location, expected) in [
+        ("", None),
+        ("checkpoint.location = '../kept'", Some("jobs/counts/../kept")),
+        ("checkpoint.location = 'file:///srv/kept'", Some("/srv/kept")),
+    ] {
+        let found = loaded(&format!("{location}\n{SHORT}")).pipeline.checkpoint.location;
+        assert_eq!(found.map(|place| place.to_string()).as_deref(), expected);
+    }
+}
+
+#[test]
 fn sinks_over_a_network_have_defaults_and_take_secrets_from_the_environment() {
     let pipeline = loaded(FULL).pipeline;
     let SinkSpec::Postgres { url, key, create, .. } = &pipeline.sinks["database"] else {

@@ -180,6 +180,15 @@ fn a_text_with_a_unit_says_what_would_do() {
 }
 
 #[test]
+fn a_location_of_no_kind_that_there_is_says_what_would_do() {
+    let would_do = "write a folder, as in \"checkpoints\" or \"file:///srv/checkpoints\"";
+    for (location, wrong) in [("ftp://h/a", "there is no such kind of store"), ("", "it is empty")] {
+        let told = format!("3:23: `location` in [checkpoint]: `{location}` is no place ({wrong}): {would_do}");
+        check_added(&format!("checkpoint.location = '{location}'"), &[&told]);
+    }
+}
+
+#[test]
 fn a_substitution_that_cannot_be_made_is_refused() {
     check_added(
         "[sources.b]\ntype = 'socket'\nconnect = '${NO_HOST}:${NO_PORT}'",
