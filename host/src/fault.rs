@@ -4,12 +4,13 @@
 //! Only a build with the feature `fault-points` has them. There each point that is passed is counted, and at the one whose
 //! number is in `WEIR_DIE_AT`, from 1, the process kills itself with SIGKILL: nothing is flushed, no handler runs, other
 //! threads stop where they are. With `WEIR_LEAK_CLOCK=1`, operators are told what the machine's clock says for the batch
-//! time. In every other build a point is nothing, and the variables are not read.
+//! time. With `WEIR_SHORT_LOG=1`, the batch log is shortened as often as it can be. In every other build a point is nothing,
+//! and the variables are not read.
 
 use crate::time::BatchTime;
 
 #[cfg(feature = "fault-points")]
-pub(crate) use armed::{batch_time, halfway, point};
+pub(crate) use armed::{batch_time, halfway, point, short_log};
 
 /// The host may die here.
 #[cfg(not(feature = "fault-points"))]
@@ -28,6 +29,13 @@ pub(crate) fn batch_time(batch: BatchTime) -> BatchTime {
     batch
 }
 
+/// Whether the batch log is shortened as often as it can be.
+#[cfg(not(feature = "fault-points"))]
+#[inline(always)]
+pub(crate) fn short_log() -> bool {
+    false
+}
+
 #[cfg(feature = "fault-points")]
 mod armed {
     use std::sync::LazyLock;
@@ -39,6 +47,10 @@ mod armed {
     static PASSED: AtomicU64 = AtomicU64::new(0);
     static LAST: LazyLock<Option<u64>> = LazyLock::new(|| std::env::var("WEIR_DIE_AT").ok()?.parse().ok());
     static LEAKS: LazyLock<bool> = LazyLock::new(|| std::env::var("WEIR_LEAK_CLOCK").is_ok_and(|leaks| leaks == "1"));
+
+    pub(crate) fn short_log() -> bool {
+        std::env::var("WEIR_SHORT_LOG").is_ok_and(|short| short == "1")
+    }
 
     pub(crate) fn batch_time(batch: BatchTime) -> BatchTime {
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;

@@ -5,33 +5,21 @@
 //! live run it also lies in the block log, on disk, so that it outlives the host.
 
 mod builder;
+mod cut;
 mod log;
 mod requests;
 mod store;
 
 pub use builder::BlockBuilder;
+pub use cut::{CutBlock, CutBlocks};
 pub use requests::{RequestKey, TakenRequest, TakenRequests};
 pub use store::{BlockStore, BlockStoreError, Reservation};
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::operator::Digest;
-use crate::time::BatchTime;
-
-/// The blocks that batches have taken, as the batch log tells.
-pub type CutBlocks = BTreeMap<BlockId, CutBlock>;
-
-/// What has become of a block that a batch has taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CutBlock {
-    /// The batch.
-    pub batch: BatchTime,
-    /// Whether the batch is never run again, so that the block is not needed any more.
-    pub done: bool,
-}
 
 /// Names a block in the [`BlockStore`] of one pipeline's live runs, or of one run over all input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,14 +1,18 @@
 //! The batch log: what each batch was made of, written before it runs, and that it is done, written after.
 //!
 //! A file of records: length (u32, little endian), CRC-32 of the payload (u32), payload (bincode of [`Record`]). The
-//! header names the format; a change of [`Record`] that old payloads do not fit is a new format.
+//! header names the format; a change of [`Record`] that old payloads do not fit is a new format, and so is a new record, which
+//! the version before cannot read. A log of version 3 is one of version 4 that was never shortened.
 //!
 //! A record is written when the one before it is durable. So a crash leaves at most one that is not whole, with nothing
 //! behind it: it is dropped at the next start. Damage that has a whole record behind it stops the start. After an error
 //! nothing more is written: what a failed write or sync has left on the disk cannot be known.
 
+mod shorten;
 #[cfg(test)]
 mod tests;
+
+pub use shorten::{LogLimits, Shortened};
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -27,7 +31,8 @@ use crate::source::SourceCut;
 use crate::storage::{self, Storage, StorageFile};
 use crate::time::BatchTime;
 
-const HEADER: &[u8; 8] = b"WEIRLOG3";
+const HEADER: &[u8; 8] = b"WEIRLOG4";
+const HEADER_BEFORE: &[u8; 8] = b"WEIRLOG3";
 
 /// Length and checksum.
 const FRAME: usize = 8;
@@ -152,6 +157,8 @@ pub enum Record {
     },
     /// All sources have come to their end, and everything is committed.
     Ended,
+    /// The log had a beginning that is not there any more. Stands before all else.
+    Shortened(Shortened),
 }
 
 impl Record {
@@ -163,8 +170,13 @@ impl Record {
             | Self::Swapped { .. }
             | Self::Redirected(_)
             | Self::RolledBack { .. }
-            | Self::Ended => None,
+            | Self::Ended
+            | Self::Shortened(_) => None,
         }
+    }
+
+    fn cut(&self) -> Option<&Cut> {
+        if let Self::Cut(cut) = self { Some(cut) } else { None }
     }
 }
 
@@ -173,6 +185,11 @@ impl Record {
 pub struct BatchLog {
     file: Box<dyn StorageFile>,
     path: PathBuf,
+    /// How long it is, in bytes.
+    length: u64,
+    limits: LogLimits,
+    /// From so many bytes on it is to be shortened.
+    shorten_at: u64,
     /// Why nothing more is written.
     failed: Option<Arc<str>>,
 }
@@ -181,12 +198,20 @@ impl BatchLog {
     /// Opens the log, or begins one, and gives the records that are in it.
     pub fn open(storage: &dyn Storage, path: &Path) -> Result<(Self, Vec<Record>)> {
         let cannot = || format!("cannot open the batch log {}", path.display());
-        let log = |file| Self { file, path: path.to_owned(), failed: None };
+        let limits = LogLimits::default();
+        let log = |file, length: usize| Self {
+            file,
+            path: path.to_owned(),
+            length: length as u64,
+            limits,
+            shorten_at: limits.bytes,
+            failed: None,
+        };
         let Some(bytes) = bytes(storage, path).with_context(cannot)? else {
             let file = storage::create(storage, path, HEADER).with_context(cannot)?;
-            return Ok((log(file), Vec::new()));
+            return Ok((log(file, HEADER.len()), Vec::new()));
         };
-        let Contents { records, end, damage } = read(&bytes);
+        let Contents { records, end, damage, .. } = read(&bytes);
         if let Some(damage) = damage {
             bail!(
                 "the batch log {} is damaged; nothing was changed: {damage}. Put a copy of the file in its place that is \
@@ -202,7 +227,7 @@ impl BatchLog {
         }
         // Whoever made it may have been killed before its name was durable.
         path.parent().map_or(Ok(()), |folder| storage.sync_folder(folder)).with_context(cannot)?;
-        Ok((log(file), records))
+        Ok((log(file, end), records))
     }
 
     /// What can be read of a log, whatever is damaged in it.
@@ -215,14 +240,19 @@ impl BatchLog {
         if let Some(failed) = &self.failed {
             bail!("{failed}");
         }
-        let payload = bincode::serde::encode_to_vec(record, bincode::config::standard())
-            .with_context(|| format!("a record of the batch log {} cannot be encoded", self.path.display()))?;
-        let Some(length) = u32::try_from(payload.len()).ok().filter(|length| *length <= LONGEST) else {
-            bail!("a record of {} bytes is too long for the batch log; cut smaller batches", payload.len());
-        };
-        let Err(error) = self.file.append(&framed(length, &payload)).and_then(|()| self.file.sync()) else {
-            return Ok(());
-        };
+        let bytes = encoded(record)?;
+        self.file.append(&bytes).and_then(|()| self.file.sync()).or_else(|error| self.fail(error))?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Has the log be shortened when it is larger than this.
+    pub(super) fn with_limits(self, limits: LogLimits) -> Self {
+        Self { limits, shorten_at: limits.bytes, ..self }
+    }
+
+    /// What is on the disk is not known any more: nothing more is written.
+    fn fail<T>(&mut self, error: std::io::Error) -> Result<T> {
         let failed = format!(
             "cannot write to the batch log {}: {error}; make room there or mend the disk, and start again",
             self.path.display()
@@ -230,6 +260,16 @@ impl BatchLog {
         self.failed = Some(failed.as_str().into());
         bail!(failed)
     }
+}
+
+/// A record as it stands in the file.
+fn encoded(record: &Record) -> Result<Vec<u8>> {
+    let payload = bincode::serde::encode_to_vec(record, bincode::config::standard())
+        .context("a record of the batch log cannot be encoded")?;
+    let Some(length) = u32::try_from(payload.len()).ok().filter(|length| *length <= LONGEST) else {
+        bail!("a record of {} bytes is too long for the batch log; cut smaller batches", payload.len());
+    };
+    Ok(framed(length, &payload))
 }
 
 fn framed(length: u32, payload: &[u8]) -> Vec<u8> {
@@ -249,6 +289,8 @@ fn bytes(storage: &dyn Storage, path: &Path) -> std::io::Result<Option<Vec<u8>>>
 struct Contents {
     /// All that can be read.
     records: Vec<Record>,
+    /// Where each begins.
+    starts: Vec<usize>,
     /// What was written whole ends here.
     end: usize,
     /// The first damage.
@@ -282,13 +324,13 @@ impl std::fmt::Display for Damage {
 
 /// Reads all that is whole.
 fn read(bytes: &[u8]) -> Contents {
-    let mut contents = Contents { records: Vec::new(), end: HEADER.len(), damage: None };
-    if !bytes.starts_with(HEADER) {
+    let mut contents = Contents { records: Vec::new(), starts: Vec::new(), end: HEADER.len(), damage: None };
+    if !bytes.starts_with(HEADER) && !bytes.starts_with(HEADER_BEFORE) {
         let what = "does not begin as a batch log of this version does";
         contents.damage = Some(Damage { record: 0, at: 0, what, before: None, behind: None });
         return contents;
     }
-    let Contents { records, end, damage } = &mut contents;
+    let Contents { records, starts, end, damage } = &mut contents;
     let mut last = None;
     while *end < bytes.len() {
         let what = match frame(&bytes[*end..]).map(|payload| (payload.len(), decode::<Record>(payload).ok())) {
@@ -298,6 +340,7 @@ fn read(bytes: &[u8]) -> Contents {
                     damage.behind = damage.behind.or(record.batch());
                 }
                 records.push(record);
+                starts.push(*end);
                 *end += FRAME + length;
                 continue;
             }

@@ -27,6 +27,7 @@ mod recovery_tests;
 mod replay;
 mod retry;
 mod setup;
+mod shortening;
 mod sources;
 mod sql;
 mod status;
@@ -58,7 +59,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use dead_letters::{DeadLetters, Letter};
 pub use delivery::{Delivers, NewSink, Redirected};
 pub use handle::{Care, Handle, Request, Swapped, Target, WatchLimits};
-pub use log::{BatchLog, Cut, Record, Retried, Running};
+pub use log::{BatchLog, Cut, LogLimits, Record, Retried, Running, Shortened};
 pub use planner::{KeptStream, Plans, plan};
 pub use rate::{Measured, PidRateEstimator};
 pub use recovery::forget;
@@ -77,6 +78,7 @@ use crate::block::{BlockId, BlockStore};
 use crate::pipeline::OnReject;
 use crate::sink::Sink;
 use crate::source::{MAX_RECORD_BYTES, Mode};
+use crate::storage::Storage;
 use crate::time::{BatchTime, millis};
 
 /// Batches that may wait to be run; the stream is not cut further before there are fewer.
@@ -106,6 +108,8 @@ pub struct Parts {
     pub runner: Runner,
     /// Where cuts and commits are written.
     pub log: BatchLog,
+    /// What the log lies on.
+    pub storage: Arc<dyn Storage>,
     /// Cuts the stream.
     pub clock: Arc<dyn Clock>,
     /// Whether to follow the clock, or to read all input at once.
@@ -164,6 +168,7 @@ pub struct Driver {
     tables: Arc<Tables>,
     runner: Runner,
     log: BatchLog,
+    storage: Arc<dyn Storage>,
     checkpointing: Option<Checkpointing>,
     retries: Retries,
     /// Received blocks of committed batches that not every checkpoint holds.
@@ -203,7 +208,7 @@ pub struct Driver {
 impl Driver {
     /// Puts a driver together.
     pub fn new(parts: Parts) -> (Self, Handle) {
-        let Parts { typed, sources, tables, runner, log, clock, mode, first, .. } = parts;
+        let Parts { typed, sources, tables, runner, log, storage, clock, mode, first, .. } = parts;
         let (backlog, checkpointing, on_batch) = (parts.backlog, parts.checkpointing, parts.on_batch);
         let interval = typed.loaded.pipeline.batch.interval.0;
         let status = Status {
@@ -240,6 +245,7 @@ impl Driver {
             tables: Arc::new(tables),
             runner,
             log,
+            storage,
             checkpointing,
             retries,
             unforgotten: parts.unforgotten,
@@ -313,7 +319,7 @@ impl Driver {
                 Event::Tick if self.draining && self.sources.as_ref().is_none_or(Sources::ended) => self.ended = true,
                 Event::Tick => self.cut().await?,
                 Event::Ran(ended) => self.ran(ended).await?,
-                Event::Checkpointed(batch) => self.checkpointed(batch),
+                Event::Checkpointed(batch) => self.checkpointed(batch)?,
                 Event::Asked(Request::Stop) => self.stop(),
                 Event::Asked(Request::Redirect { to, reply }) => {
                     let redirected = self.redirect(to);
@@ -505,7 +511,7 @@ impl Driver {
     }
 
     /// The oldest checkpoint holds what these batches left: their input is needed no more.
-    fn checkpointed(&mut self, batch: BatchTime) {
+    fn checkpointed(&mut self, batch: BatchTime) -> Result<()> {
         while let Some((_, blocks)) = self.unforgotten.pop_front_if(|(committed, _)| *committed <= batch) {
             self.runner.rooms.blocks.forget(&blocks);
         }
@@ -514,6 +520,7 @@ impl Driver {
             self.tables.checkpointed(batch);
         }
         self.status.write().unwrap_or_else(PoisonError::into_inner).checkpoint = Some(batch);
+        self.shorten_log(batch)
     }
 
     /// Logs that a batch is committed, and tells whoever wants to know; of one that was before, only what has changed.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::log::{Cut, Record};
+use super::log::{Cut, Record, Shortened};
 use super::sources::stored;
 use crate::block::{BlockId, CutBlock, CutBlocks};
 use crate::time::BatchTime;
@@ -14,7 +14,11 @@ pub(super) fn cut_blocks(records: &[Record], oldest: Option<BatchTime>) -> CutBl
         let block = CutBlock { batch: cut.batch, done: oldest.is_some_and(|oldest| cut.batch <= oldest) };
         stored(&cut.sources).into_iter().map(move |id| (id, block))
     };
-    cuts.flat_map(of).collect()
+    let mut blocks: CutBlocks = cuts.flat_map(of).collect();
+    if let Some(Record::Shortened(Shortened { through, blocks: gone, .. })) = records.first() {
+        gone.iter().for_each(|(first, end)| blocks.add(*first..*end, CutBlock { batch: *through, done: true }));
+    }
+    blocks
 }
 
 /// The blocks of batches that the newest checkpoint holds, and the oldest does not.
@@ -51,7 +55,7 @@ mod tests {
     fn given_a_checkpoint_when_the_log_is_read_then_blocks_of_batches_up_to_it_are_done_with() {
         let records = [cut(1000, &[0, 2]), cut(2000, &[3])];
         let blocks = cut_blocks(&records, Some(BatchTime::from_millis(1000)));
-        let found: Vec<_> = blocks.iter().map(|(id, b)| (id.0, b.batch.as_millis(), b.done)).collect();
+        let found: Vec<_> = blocks.within(&(0..9)).map(|(id, b)| (id.start, b.batch.as_millis(), b.done)).collect();
         assert_eq!(found, [(0, 1000, true), (2, 1000, true), (3, 2000, false)]);
     }
 }

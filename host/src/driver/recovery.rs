@@ -12,7 +12,7 @@ use arrow::datatypes::SchemaRef;
 use super::batch::Purpose;
 use super::dead_letters::DeadLetters;
 use super::delivery::{Delivers, Redirected};
-use super::log::{BatchLog, Cut, Record, Running};
+use super::log::{BatchLog, Cut, Record, Running, Shortened};
 use super::placement::Placement;
 use super::retry;
 use super::typed::Typed;
@@ -52,6 +52,11 @@ pub(super) struct Recovery {
 impl Recovery {
     /// Puts together what the log says, from the checkpoint on.
     pub(super) fn of(records: &[Record], restored: Option<&Restored>) -> Self {
+        Self::from(records, restored.map(|restored| (restored.batch, &restored.positions)))
+    }
+
+    /// The same, from a batch on after which sources were there.
+    pub(super) fn from(records: &[Record], checkpoint: Option<(BatchTime, &BTreeMap<String, Position>)>) -> Self {
         let mut recovery = Self::default();
         let mut cuts: BTreeMap<BatchTime, Cut> = BTreeMap::new();
         let mut committed = HashSet::new();
@@ -83,15 +88,17 @@ impl Recovery {
                 }
                 // Whether there is more by now, sources know.
                 Record::Ended => {}
+                // What it had is in every checkpoint.
+                Record::Shortened(_) => {}
             }
         }
         recovery.last = recovery.last.max(cuts.keys().next_back().copied());
-        recovery.begun = !cuts.is_empty() || restored.is_some();
-        let checkpointed = restored.map(|restored| restored.batch);
-        if let Some(restored) = restored {
-            recovery.checkpointed.clone_from(&restored.positions);
-            recovery.positions.clone_from(&restored.positions);
-            recovery.last = recovery.last.max(checkpointed);
+        recovery.begun = !cuts.is_empty() || checkpoint.is_some();
+        let checkpointed = checkpoint.map(|(batch, _)| batch);
+        if let Some((batch, positions)) = checkpoint {
+            recovery.checkpointed.clone_from(positions);
+            recovery.positions.clone_from(positions);
+            recovery.last = recovery.last.max(Some(batch));
         }
         for (batch, cut) in cuts.into_iter().filter(|(batch, _)| checkpointed.is_none_or(|c| *batch > c)) {
             for (source, cut) in &cut.sources {
@@ -120,6 +127,22 @@ impl Recovery {
         let again = self.recompute.into_iter().map(|cut| (cut, Purpose::Recompute));
         again.chain(self.unfinished.into_iter().map(|cut| (cut, Purpose::Run))).collect()
     }
+}
+
+/// Fails where the log does not go back to the checkpoint: what came between is not known any more.
+pub(super) fn check_reach(records: &[Record], checkpoint: Option<BatchTime>) -> Result<()> {
+    let Some(Record::Shortened(Shortened { through, .. })) = records.first() else { return Ok(()) };
+    if checkpoint >= Some(*through) {
+        return Ok(());
+    }
+    let found = match checkpoint {
+        Some(batch) => format!("the newest that can be read is of batch {batch}"),
+        None => "there is none".to_owned(),
+    };
+    bail!(
+        "the batch log needs a checkpoint of batch {through} or a later one, as it knows no batches before, and {found}; nothing \
+         was changed. Put the checkpoints back as they were, or begin anew, without the states that they hold, with --fresh"
+    )
 }
 
 /// Begins anew: forgets all that runs before have left, but for which batch times were used.

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use arrow::record_batch::RecordBatch;
 use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::Ran;
 use super::bundle::Bundle;
 use super::definition::Definitions;
-use super::log::{BatchLog, Cut, Record, Running};
+use super::log::{BatchLog, Cut, Record, Running, Shortened};
 use super::placement::Placement;
 use super::setup::{open_rooms, rooms, start_states};
 use super::{DeadLetters, Purpose, Runner, SystemClock, Typed, cores, received};
@@ -35,9 +35,11 @@ use crate::time::BatchTime;
 #[derive(Debug)]
 pub struct Past {
     /// By batch: its cut, and the definition that it is of.
-    cuts: BTreeMap<BatchTime, (Cut, Digest)>,
+    pub(super) cuts: BTreeMap<BatchTime, (Cut, Digest)>,
     /// What committed batches came to.
-    committed: BTreeMap<BatchTime, (BTreeMap<String, OperatorMeter>, Fingerprints)>,
+    pub(super) committed: BTreeMap<BatchTime, (BTreeMap<String, OperatorMeter>, Fingerprints)>,
+    /// Batches up to this one are not in the log any more.
+    forgotten: Option<BatchTime>,
     /// What batches up to this one have left is in every checkpoint.
     oldest: Option<BatchTime>,
 }
@@ -50,10 +52,10 @@ impl Past {
         Ok(Self { oldest, ..Self::of(records) })
     }
 
-    fn of(records: Vec<Record>) -> Self {
+    pub(super) fn of(records: Vec<Record>) -> Self {
         let mut cuts: BTreeMap<BatchTime, (Cut, Digest)> = BTreeMap::new();
         let mut committed: BTreeMap<BatchTime, (BTreeMap<String, OperatorMeter>, Fingerprints)> = BTreeMap::new();
-        let mut definition = Digest::of(b"");
+        let (mut definition, mut forgotten) = (Digest::of(b""), None);
         for record in records {
             match record {
                 Record::Started { definition: started, .. } => definition = started,
@@ -68,10 +70,11 @@ impl Past {
                     // What they gave then, another component made.
                     committed.range_mut(first..).for_each(|(_, gave)| *gave = Default::default());
                 }
+                Record::Shortened(Shortened { through, .. }) => forgotten = Some(through),
                 Record::Swapped { .. } | Record::Redirected(_) | Record::Ended => {}
             }
         }
-        Self { cuts, committed, oldest: None }
+        Self { cuts, committed, forgotten, oldest: None }
     }
 
     /// The committed batches of which all that they were made of is still there, in order.
@@ -157,8 +160,17 @@ impl Replay {
                 (Some(first), Some(last)) => format!("it knows those from {first} to {last}"),
                 _ => "it knows none".to_owned(),
             };
-            bail!("the batch log knows no batch {batch}; {range}");
+            match past.forgotten.filter(|forgotten| batch <= *forgotten) {
+                Some(_) => bail!("the batch log does not remember batch {batch} any more; {range}"),
+                None => bail!("the batch log knows no batch {batch}; {range}"),
+            }
         };
+        ensure!(
+            restored.as_ref().map(|restored| restored.batch) >= past.forgotten,
+            "batch {batch} cannot be computed again: the batch log does not remember those before {}, and no checkpoint is kept \
+             that has what they left; to compute batches again for longer, raise `keep` of [checkpoint]",
+            past.cuts.keys().next().unwrap_or(&batch)
+        );
         let definition = *definition;
         let loaded = Definitions::at(Arc::new(Disk), &folder.definitions()).load(definition).with_context(|| {
             format!("batch {batch} was run by another definition of the pipeline, which cannot be read any more")

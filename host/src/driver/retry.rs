@@ -142,7 +142,7 @@ pub(super) fn catch_up(letters: &DeadLetters, records: &[Record]) -> Result<()> 
 }
 
 /// The letters that committed batches have sent through again. Of a batch that was cut several times the last cut counts.
-fn committed(records: &[Record]) -> Vec<Retried> {
+pub(super) fn committed(records: &[Record]) -> Vec<Retried> {
     let mut cuts: BTreeMap<BatchTime, &[Retried]> = BTreeMap::new();
     let mut committed = Vec::new();
     for record in records {
@@ -153,7 +153,8 @@ fn committed(records: &[Record]) -> Vec<Retried> {
             | Record::Swapped { .. }
             | Record::Redirected(_)
             | Record::RolledBack { .. }
-            | Record::Ended => {}
+            | Record::Ended
+            | Record::Shortened(_) => {}
         }
     }
     committed

@@ -13,15 +13,16 @@ use super::checkpointing::Checkpointing;
 use super::definition::{self, Definitions};
 use super::placement::{self, Placement};
 use super::planner::totals;
-use super::recovery::{Misfits, Recovery};
+use super::recovery::{Misfits, Recovery, check_reach};
 use super::typed::TypedOperator;
 use super::{
-    BatchLog, BatchStats, Clock, Cut, DeadLetters, Driver, Handle, Parts, Record, Runner, Sources, Tables, Typed,
-    initial, received, retry,
+    BatchLog, BatchStats, Clock, Cut, DeadLetters, Driver, Handle, LogLimits, Parts, Record, Runner, Sources, Tables,
+    Typed, initial, received, retry,
 };
 use crate::block::BlockStore;
 use crate::checkpoint::{Checkpoints, Location, Restored};
 use crate::data_dir::PipelineDir;
+use crate::fault;
 use crate::pipeline::{Loaded, Missed, Pipeline};
 use crate::place::Place;
 use crate::plan::{KEY_GROUPS, Operators, Pool, Rooms};
@@ -60,11 +61,15 @@ pub struct Ground {
     pub sinks: IndexMap<String, Arc<dyn Sink>>,
     /// How sources are opened, by name; the others are opened as the pipeline says.
     pub sources: IndexMap<String, OpenSource>,
+    /// When the batch log is shortened.
+    pub log: LogLimits,
 }
 
 impl Default for Ground {
     fn default() -> Self {
-        Self { storage: Arc::new(Disk), checkpoints: None, sinks: IndexMap::new(), sources: IndexMap::new() }
+        let (sinks, sources) = Default::default();
+        let log = if fault::short_log() { LogLimits { bytes: 0, batches: 2 } } else { LogLimits::default() };
+        Self { storage: Arc::new(Disk), checkpoints: None, sinks, sources, log }
     }
 }
 
@@ -121,6 +126,7 @@ impl Setup {
         let now = definition::digest(&now.pipeline)?;
         let Some(before) = definition::last(&records).filter(|before| *before != now) else { return Ok(()) };
         let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO, wanted.as_ref()).await?;
+        check_reach(&records, restored.as_ref().map(|restored| restored.batch))?;
         let recovery = Recovery::of(&records, restored.as_ref());
         if recovery.recompute.is_empty() {
             return Ok(());
@@ -185,6 +191,7 @@ impl Setup {
                 (Some(checkpoints), restored)
             }
         };
+        check_reach(&records, restored.as_ref().map(|restored| restored.batch))?;
         let oldest = checkpoints.as_ref().and_then(Checkpoints::oldest);
         let checkpointed = restored.as_ref().map(|restored| restored.batch);
         let unforgotten = received::unforgotten(&records, oldest, checkpointed);
@@ -288,6 +295,8 @@ impl Setup {
         }
         let backlog = recovery.backlog();
         let Self { mode, clock, on_batch, .. } = self;
+        let log = log.with_limits(self.ground.log);
+        let storage = self.ground.storage.clone();
         let deliveries = typed.deliveries(runner.rooms.operators.components().registry())?;
         let parts = Parts {
             typed,
@@ -295,6 +304,7 @@ impl Setup {
             tables,
             runner,
             log,
+            storage,
             clock,
             mode,
             first,

@@ -13,7 +13,7 @@ pub use simulated::{Fault, SimulatedDisk};
 
 use std::fmt::Debug;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file that is not whole yet has this behind its name.
 pub const UNFINISHED: &str = ".new";
@@ -60,14 +60,31 @@ pub trait StorageFile: Debug + Send {
 /// Makes a file that is there whole or not at all, in the place of whatever had its name. When this returns it is
 /// durable, name and all, and open for adding to its end.
 pub fn create(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> io::Result<Box<dyn StorageFile>> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(UNFINISHED);
-    let mut file = storage.open(unfinished.as_ref())?;
+    let file = write_aside(storage, path, bytes)?;
+    put_in_place(storage, path)?;
+    Ok(file)
+}
+
+/// The first half of [`create`]: the file is whole and durable, under another name. Until the second half nothing has
+/// happened to whatever has its name.
+pub fn write_aside(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> io::Result<Box<dyn StorageFile>> {
+    let mut file = storage.open(&unfinished(path))?;
     // An earlier attempt may have left something.
     file.truncate(0)?;
     file.append(bytes)?;
     file.sync()?;
-    storage.rename(unfinished.as_ref(), path)?;
-    path.parent().map_or(Ok(()), |folder| storage.sync_folder(folder))?;
     Ok(file)
+}
+
+/// The second half of [`create`]. After an error, what has the name is not known.
+pub fn put_in_place(storage: &dyn Storage, path: &Path) -> io::Result<()> {
+    storage.rename(&unfinished(path), path)?;
+    path.parent().map_or(Ok(()), |folder| storage.sync_folder(folder))
+}
+
+/// What a file is called until it is whole.
+pub(crate) fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(UNFINISHED);
+    name.into()
 }

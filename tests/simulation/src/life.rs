@@ -11,7 +11,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinHandle, yield_now};
 use weir::driver::Clock;
 use weir::driver::{
-    BatchStats, Care, Ground, Handle, ManualClock, Running, Setup, Status, Swapped, Target, Typed, WatchLimits,
+    BatchStats, Care, Ground, Handle, LogLimits, ManualClock, Running, Setup, Status, Swapped, Target, Typed,
+    WatchLimits,
 };
 use weir::operator::Reference;
 use weir::sink::Sink;
@@ -110,6 +111,7 @@ async fn lead(
         checkpoints: Some(objects.location()),
         sinks: sinks.collect(),
         sources: receiver.iter().map(|r| ("sent".to_owned(), r.opener())).collect::<IndexMap<_, _>>(),
+        log: if world.short_log { LogLimits { bytes: 0, batches: 2 } } else { LogLimits::default() },
     };
     let mut host = start(family, member.variants[plan.variant].clone(), paths, ground, clock, objects).await?;
     lived.running = host.handle.status().operators;

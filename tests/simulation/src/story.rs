@@ -5,7 +5,7 @@ use std::fmt;
 
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
-use weir::driver::{BatchLog, Record};
+use weir::driver::{BatchLog, Record, Shortened};
 use weir::operator::Digest;
 use weir::storage::Storage;
 use weir_tests::dice::Dice;
@@ -70,7 +70,7 @@ pub(crate) fn tell(family: &Family, paths: &Paths, seed: u64, told: bool) -> Res
     let mut dice = Dice::new(seed);
     let member = &family.members[usize::try_from(dice.of(0..family.members.len() as u64))?];
     let expected = member.expected(family);
-    let mut world = World { told, ..World::new(member) };
+    let mut world = World { told, short_log: dice.once_in(2), ..World::new(member) };
     let (mut now, mut counts) = (NOW, Counts::default());
     let mut timeline: Timeline = member.swaps.first().map(|first| (0, first.digest)).into_iter().collect();
     for _ in 0..dice.of(1..LIVES + 1) {
@@ -88,6 +88,11 @@ pub(crate) fn tell(family: &Family, paths: &Paths, seed: u64, told: bool) -> Res
         bail!("{}: the last life, in which nothing was to go wrong, failed: {error}", member.name);
     }
     *counts.stories.entry(member.name).or_default() += 1;
+    let records = BatchLog::salvage(&world.disk, &paths.folder.log());
+    if let Some(Record::Shortened(Shortened { batches, .. })) = records.first() {
+        *counts.stories.entry("with a shortened log").or_default() += 1;
+        ensure!(world.short_log, "{}: a short log forgot {batches} batches", member.name);
+    }
     check(member, paths, &world, expected, &timeline)?;
     Ok(counts)
 }

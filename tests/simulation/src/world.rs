@@ -35,6 +35,8 @@ pub(crate) struct World {
     pub(crate) inbox: Inbox,
     /// Whether lives are printed.
     pub(crate) told: bool,
+    /// Whether batch logs are shortened as often as they can be.
+    pub(crate) short_log: bool,
 }
 
 impl World {
@@ -46,6 +48,7 @@ impl World {
             sinks: sinks.collect(),
             inbox: Inbox::default(),
             told: false,
+            short_log: false,
         }
     }
 }

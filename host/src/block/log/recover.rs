@@ -69,7 +69,7 @@ pub(super) fn recover(
     }
 
     let mut found = Found::default();
-    let mut next = cuts.keys().next_back().map_or(0, |id| id.0.saturating_add(1));
+    let mut next = cuts.end();
     let mut number = 0;
     for segment in segments {
         number = segment.number.saturating_add(1);
@@ -158,7 +158,7 @@ impl Found {
                 Head::Block { id, source, rows, requests } => {
                     next = id.0.saturating_add(1);
                     let length = bytes.len();
-                    let cut = cuts.get(&id);
+                    let cut = cuts.get(id);
                     if cut.is_none_or(|cut| !cut.done) {
                         let location = Location { segment: segment.number, start: bytes.start as u64, length, crc };
                         self.index.add(id, location);
@@ -242,13 +242,13 @@ fn describe(blocks: &[Range<u64>], cuts: &CutBlocks, wanted: impl Fn(&CutBlock) 
     let free = || "which no batch has taken".to_owned();
     for blocks in blocks.iter().filter(|blocks| !blocks.is_empty()) {
         let mut from = blocks.start;
-        for (BlockId(id), cut) in cuts.range(BlockId(blocks.start)..BlockId(blocks.end)) {
-            add(free(), from..*id);
-            from = id + 1;
+        for (ids, cut) in cuts.within(blocks) {
+            add(free(), from..ids.start);
+            from = ids.end;
             match cut {
                 cut if !wanted(cut) => {}
-                cut if cut.done => add("not needed any more".to_owned(), *id..from),
-                cut => add(format!("of batch {}, which is not done", cut.batch), *id..from),
+                cut if cut.done => add("not needed any more".to_owned(), ids),
+                cut => add(format!("of batch {}, which is not done", cut.batch), ids),
             }
         }
         add(free(), from..blocks.end);

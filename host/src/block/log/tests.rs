@@ -54,9 +54,9 @@ fn expected(ids: impl IntoIterator<Item = u64>) -> Vec<(u64, Vec<u8>)> {
     ids.into_iter().map(|id| (id, contents(id))).collect()
 }
 
-fn cut(ids: impl IntoIterator<Item = u64>, batch: u64, done: bool) -> CutBlocks {
+fn cut(ids: impl IntoIterator<Item = u64>, batch: u64, done: bool) -> impl Iterator<Item = (BlockId, CutBlock)> {
     let block = CutBlock { batch: BatchTime::from_millis(batch), done };
-    ids.into_iter().map(|id| (BlockId(id), block)).collect()
+    ids.into_iter().map(move |id| (BlockId(id), block))
 }
 
 fn files(disk: &SimulatedDisk) -> Vec<String> {
@@ -79,7 +79,7 @@ fn written(groups: &[u64]) -> (SimulatedDisk, PathBuf) {
 #[test]
 fn given_blocks_when_opened_again_then_those_that_no_batch_has_taken_wait_in_order_and_ids_go_on() {
     let (disk, _) = written(&[2, 3, 1]);
-    let mut cuts = cut([0, 1], 1000, true);
+    let mut cuts: CutBlocks = cut([0, 1], 1000, true).collect();
     cuts.extend(cut([3], 2000, false));
     let bench = Bench::open(&disk, &cuts, 1 << 20).unwrap();
     assert_eq!(bench.waiting("s"), expected([2, 4, 5]));
@@ -99,7 +99,7 @@ fn given_segments_when_their_last_block_is_forgotten_then_they_are_removed_and_n
     bench.writer.forget(&[BlockId(1), BlockId(3), BlockId(77)]);
     assert_eq!(files(&disk).len(), 3, "the newest stays");
     drop(bench);
-    let bench = Bench::open(&disk, &cut(0..4, 1000, true), 1).unwrap();
+    let bench = Bench::open(&disk, &cut(0..4, 1000, true).collect(), 1).unwrap();
     assert_eq!((files(&disk).len(), bench.recovered.next), (1, BlockId(4)));
     drop(bench);
     // Now nothing but the empty segment tells which ids there were.
@@ -116,7 +116,7 @@ fn given_requests_when_the_segments_that_named_them_are_gone_then_they_are_known
     bench.writer.write(&[block(1)]).unwrap();
     bench.writer.forget(&[BlockId(0), BlockId(1)]);
     for _ in 0..3 {
-        let bench = Bench::open(&disk, &cut(0..2, 1000, true), 1).unwrap();
+        let bench = Bench::open(&disk, &cut(0..2, 1000, true).collect(), 1).unwrap();
         let taken = &bench.recovered.taken["s"];
         assert_eq!(taken.iter().copied().collect::<Vec<_>>(), [request("a", 5), request("b", 6)]);
         assert_eq!(files(&disk).len(), 1);
@@ -130,7 +130,7 @@ fn given_damage_when_opened_then_the_error_names_file_byte_blocks_and_batches_an
     let at = bytes.windows(2).position(|two| two == b"3:").unwrap();
     bytes[at] ^= 1;
     disk.put(&path, bytes.clone());
-    let mut cuts = cut([0, 1], 1000, true);
+    let mut cuts: CutBlocks = cut([0, 1], 1000, true).collect();
     cuts.extend(cut([2, 3], 2000, false));
 
     let error = format!("{:#}", Bench::open(&disk, &cuts, 1 << 20).err().unwrap());
@@ -220,7 +220,8 @@ fn given_a_host_that_dies_at_any_change_of_the_disk_when_it_starts_again_then_al
                 for (kept, names_kept) in [(0, false), (usize::MAX, true), (17, true)] {
                     let disk = disk.after_power_cut(kept, names_kept);
                     let case = format!("change {at}, torn {torn}, stops {stops}, kept {kept}");
-                    let bench = Bench::open(&disk, &cut(said.forgotten.clone(), 1000, true), 150).expect(&case);
+                    let bench =
+                        Bench::open(&disk, &cut(said.forgotten.clone(), 1000, true).collect(), 150).expect(&case);
                     let waiting = bench.waiting("s");
                     let ids: BTreeSet<u64> = waiting.iter().map(|(id, _)| *id).collect();
                     assert_eq!(waiting, expected(ids.clone()), "{case}");
@@ -334,9 +335,11 @@ proptest! {
                     cuts.extend(cut(taken, batches, false));
                 }
                 Step::Commit => {
-                    let Some(batch) = cuts.values().find(|cut| !cut.done).map(|cut| cut.batch) else { continue };
-                    let of_batch = cuts.iter_mut().filter(|(_, cut)| cut.batch == batch);
-                    let ids: Vec<BlockId> = of_batch.map(|(id, cut)| { cut.done = true; *id }).collect();
+                    let each: Vec<_> = (0..next).filter_map(|id| Some((BlockId(id), *cuts.get(BlockId(id))?))).collect();
+                    let Some(batch) = each.iter().find(|(_, cut)| !cut.done).map(|(_, cut)| cut.batch) else { continue };
+                    let of_batch = each.into_iter().filter(|(_, cut)| cut.batch == batch);
+                    let ids: Vec<BlockId> = of_batch.map(|(id, _)| id).collect();
+                    cuts.extend(ids.iter().map(|id| (*id, CutBlock { batch, done: true })));
                     bench.writer.forget(&ids);
                 }
                 Step::Reopen => {
@@ -347,7 +350,7 @@ proptest! {
                 }
             }
             for id in (0..next).map(BlockId) {
-                let needed = cuts.get(&id).is_none_or(|cut| !cut.done);
+                let needed = cuts.get(id).is_none_or(|cut| !cut.done);
                 prop_assert_eq!(bench.recovered.log.get(id).ok(), needed.then(|| contents(id.0).into()));
             }
         }

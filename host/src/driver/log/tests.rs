@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test should say where")]
 
 mod fixture;
+mod shorten;
 
 use proptest::prelude::*;
 

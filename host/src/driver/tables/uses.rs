@@ -46,7 +46,8 @@ impl Uses {
                 | Record::Swapped { .. }
                 | Record::Redirected(_)
                 | Record::RolledBack { .. }
-                | Record::Ended => {}
+                | Record::Ended
+                | Record::Shortened(_) => {}
             }
         }
         uses

@@ -69,6 +69,8 @@ impl Life {
         let log_start = read(&log).len();
         let mut command: Command = folder.command(&["run", "p.toml"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).env_remove("WEIR_DIE_AT");
+        // So that it dies while the batch log is shortened, too.
+        command.env("WEIR_SHORT_LOG", "1");
         command.envs(die_at.map(|number| ("WEIR_DIE_AT", number.to_string())));
         Self { child: command.spawn().expect("the host can be started"), begun: Instant::now(), log, log_start }
     }

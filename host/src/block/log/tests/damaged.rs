@@ -22,7 +22,7 @@ fn given_a_damaged_segment_of_a_long_life_when_opened_then_its_blocks_are_told_w
     let last = SegmentHeader { first: BlockId(u64::MAX), salt: 1 }.encode();
     disk.put(&segment_path(Path::new(FOLDER), 0), vec![0; SEGMENT_HEADER]);
     disk.put(&segment_path(Path::new(FOLDER), 1), last.to_vec());
-    let mut cuts = cut([5, 6], 1000, true);
+    let mut cuts: CutBlocks = cut([5, 6], 1000, true).collect();
     cuts.extend(cut([7, 9], 2000, false));
     let (opened, most) = largest_allocation(|| Bench::open(&disk, &cuts, 1 << 20).err().unwrap());
     let error = format!("{opened:#}");
@@ -48,7 +48,7 @@ proptest! {
             let header = SegmentHeader { first: BlockId(later), salt: 2 };
             disk.put(&segment_path(Path::new(FOLDER), 8), segment(header, &[]));
         }
-        let (opened, most) = largest_allocation(|| Bench::open(&disk, &cut([1, 300], 1000, done), 1 << 20));
+        let (opened, most) = largest_allocation(|| Bench::open(&disk, &cut([1, 300], 1000, done).collect(), 1 << 20));
         prop_assert!(most <= 4 << 20, "{} bytes at once", most);
         match opened {
             Ok(bench) => drop(["lines", "visits"].map(|source| bench.waiting(source))),

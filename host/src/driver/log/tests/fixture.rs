@@ -103,12 +103,25 @@ pub(super) fn records() -> Vec<Record> {
         Record::Redirected(redirected),
         rolled_back,
         Record::Ended,
+        Record::Shortened(Shortened { through: at(500), batches: 300, blocks: vec![(0, 250), (251, 301)] }),
     ]
 }
 
+/// Version 3 knew no shortened logs, and is otherwise the same.
 #[test]
-fn given_a_log_as_version_3_wrote_it_when_opened_then_all_of_it_is_read() {
-    let fixture = include_bytes!("../fixtures/WEIRLOG3.log").to_vec();
+fn given_a_log_as_version_3_wrote_it_when_opened_then_all_of_it_is_read_and_goes_on() {
+    let fixture = include_bytes!("../fixtures/WEIRLOG3.log");
+    let disk = SimulatedDisk::default();
+    disk.put(Path::new(PATH), fixture.to_vec());
+    let (mut log, found) = open(&disk).unwrap();
+    assert_eq!(found, records()[..7]);
+    log.append(&records()[7]).unwrap();
+    assert_eq!(open(&disk).unwrap().1, records());
+}
+
+#[test]
+fn given_a_log_as_version_4_wrote_it_when_opened_then_all_of_it_is_read() {
+    let fixture = include_bytes!("../fixtures/WEIRLOG4.log").to_vec();
     let disk = SimulatedDisk::default();
     disk.put(Path::new(PATH), fixture.clone());
     assert_eq!(open(&disk).unwrap().1, records());
