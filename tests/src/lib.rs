@@ -4,7 +4,7 @@
 //! - [`live`]: a host that runs, followed through its log.
 //! - [`output`]: what a sink wrote, and dead letters.
 //! - [`guests`]: components, built once.
-//! - [`postgres`], [`receiver`]: servers for sinks to write to.
+//! - [`postgres`], [`receiver`]: servers for sinks to write to; [`bucket`], one for checkpoints.
 //! - [`http`]: rows posted to a host.
 //! - [`dice`]: random numbers that follow from a seed.
 //! - [`oracle`]: the second, naive implementation that results are held to.
@@ -16,6 +16,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its case should fail there")]
 
+pub mod bucket;
 pub mod dice;
 pub mod folder;
 pub mod guests;

@@ -31,6 +31,11 @@ impl Event {
         self.fields["message"] == message
     }
 
+    /// Whether it is a log line whose message begins so.
+    pub fn is_about(&self, message: &str) -> bool {
+        self.fields["message"].as_str().is_some_and(|told| told.starts_with(message))
+    }
+
     /// A number among its fields.
     pub fn number(&self, field: &str) -> u64 {
         self.fields[field].as_u64().unwrap_or_else(|| panic!("no number `{field}` in {}", self.line))

@@ -1,26 +1,39 @@
 //! Where checkpoints lie: objects by name, each written whole or not at all.
+//!
+//! What a bucket is reached with is taken from the environment, under the names that its own tools go by (`AWS_ACCESS_KEY_ID`,
+//! `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_NAME` and the like).
 
 use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt};
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
-use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart};
 use tokio::task::spawn_blocking;
 
 use crate::fault;
-use crate::place::Place;
+use crate::place::{Place, Service};
 use crate::storage::{Disk, Storage};
 
 /// How much of an object is sent at once, and how many such parts may be on their way.
 const PART: usize = 8 << 20;
 const PARTS: usize = 4;
+
+/// How often, and for how long, a request to a bucket is made again, with longer pauses each time. A checkpoint that
+/// cannot be written even so waits for the next.
+const MOST_RETRIES: usize = 5;
+const LONGEST_RETRY: Duration = Duration::from_secs(20);
 
 /// A place for objects.
 #[derive(Debug, Clone)]
@@ -48,9 +61,30 @@ impl Location {
         Ok(Self { store, folder: Some(path.to_owned()), name: path.display().to_string().into() })
     }
 
-    /// A place, which need not have anything yet.
-    pub fn at(Place::Folder(path): &Place) -> Result<Self> {
-        Self::folder(path)
+    /// A place, which need not have anything yet. Nothing is asked of a bucket so far.
+    pub fn at(place: &Place) -> Result<Self> {
+        let (service, bucket, prefix) = match place {
+            Place::Folder(path) => return Self::folder(path),
+            Place::Bucket { service, bucket, prefix } => (service, bucket, prefix),
+        };
+        let retry = RetryConfig { max_retries: MOST_RETRIES, retry_timeout: LONGEST_RETRY, ..RetryConfig::default() };
+        let store: object_store::Result<Arc<dyn ObjectStore>> = match service {
+            Service::S3 => {
+                let builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry);
+                builder.build().map(|store| Arc::new(store) as _)
+            }
+            Service::Google => {
+                let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retry);
+                builder.build().map(|store| Arc::new(store) as _)
+            }
+            Service::Azure => {
+                let builder = MicrosoftAzureBuilder::from_env().with_container_name(bucket).with_retry(retry);
+                builder.build().map(|store| Arc::new(store) as _)
+            }
+        };
+        let store = store.with_context(|| format!("the environment does not say how to reach {place}"))?;
+        let store = Arc::new(PrefixStore::new(store, prefix.as_str()));
+        Ok(Self { store, folder: None, name: place.to_string().into() })
     }
 
     /// Any object store.

@@ -102,7 +102,8 @@ pub struct CheckpointSpec {
     /// rows and versions of tables stay on disk. Default: as far back as the checkpoint before the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<Period>,
-    /// Where it is written: a folder, relative to the pipeline file. Default: a folder in the data folder.
+    /// Where it is written: a folder, relative to the pipeline file, or a bucket, as in "s3://bucket/prefix". Credentials
+    /// are taken from the environment. Default: a folder in the data folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Place>,
 }

@@ -156,6 +156,7 @@ fn checkpoints_lie_where_the_file_says() {
         ("", None),
         ("checkpoint.location = '../kept'", Some("jobs/counts/../kept")),
         ("checkpoint.location = 'file:///srv/kept'", Some("/srv/kept")),
+        ("checkpoint.location = 's3://bucket/${FOUR}/'", Some("s3://bucket/4")),
     ] {
         let found = loaded(&format!("{location}\n{SHORT}")).pipeline.checkpoint.location;
         assert_eq!(found.map(|place| place.to_string()).as_deref(), expected);

@@ -181,9 +181,15 @@ fn a_text_with_a_unit_says_what_would_do() {
 
 #[test]
 fn a_location_of_no_kind_that_there_is_says_what_would_do() {
-    let would_do = "write a folder, as in \"checkpoints\" or \"file:///srv/checkpoints\"";
-    for (location, wrong) in [("ftp://h/a", "there is no such kind of store"), ("", "it is empty")] {
-        let told = format!("3:23: `location` in [checkpoint]: `{location}` is no place ({wrong}): {would_do}");
+    let would_do = "write a folder, as in \"checkpoints\" or \"file:///srv/checkpoints\", or a bucket, as in \
+                    \"s3://bucket/prefix\", \"gs://bucket/prefix\" or \"az://container/prefix\"";
+    for (location, wrong) in [
+        ("ftp://h/a", "there is no such kind of store"),
+        ("s3://key:secret@b/a", "it has a user in it; credentials are taken from the environment"),
+        ("", "it is empty"),
+    ] {
+        let written = location.replace("key:secret", "…");
+        let told = format!("3:23: `location` in [checkpoint]: `{written}` is no place ({wrong}): {would_do}");
         check_added(&format!("checkpoint.location = '{location}'"), &[&told]);
     }
 }
