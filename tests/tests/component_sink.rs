@@ -52,12 +52,12 @@ fn receiver(answers: &[&str]) -> Receiver {
 
 /// Part and rows of requests.
 fn told(requests: &[Request]) -> Vec<(&str, &str)> {
-    requests.iter().map(|request| (request.header("weir-part"), request.body.as_str())).collect()
+    requests.iter().map(|request| (request.header("idempotency-key"), request.body.as_str())).collect()
 }
 
-const FIRST: (&str, &str) = ("1000/0/0-1", "{\"n\":0}\n{\"n\":1}\n");
-const SECOND: (&str, &str) = ("1000/0/2-2", "{\"n\":2}\n");
-const THIRD: (&str, &str) = ("2000/0/0-1", "{\"n\":3}\n{\"n\":4}\n");
+const FIRST: (&str, &str) = ("numbers/out/1000/0/0-1", "{\"n\":0}\n{\"n\":1}\n");
+const SECOND: (&str, &str) = ("numbers/out/1000/0/2-2", "{\"n\":2}\n");
+const THIRD: (&str, &str) = ("numbers/out/2000/0/0-1", "{\"n\":3}\n{\"n\":4}\n");
 
 #[test]
 fn given_a_component_when_batches_are_delivered_then_each_row_is_sent_once_in_calls_that_name_their_rows() {
@@ -257,7 +257,7 @@ fn given_a_sink_when_it_is_tried_then_what_it_would_send_is_printed_and_sent_onl
     tried(&["--allow", "http://example.org"]).refused(&[&denied]);
     assert_eq!(receiver.rest(), []);
     assert_eq!(tried(&["--allow", &receiver.url("")]).ok().stdout, printed);
-    assert_eq!(told(&receiver.rest()), [("1000/0/0-1", "{\"line\":\"to be\"}\n{\"line\":\"or not\"}\n")]);
+    assert_eq!(told(&receiver.rest()), [("test/test/1000/0/0-1", "{\"line\":\"to be\"}\n{\"line\":\"or not\"}\n")]);
 
     assert_eq!(tried(&["--allow", "example.org"]).status.code(), Some(2));
     tried(&["--key", "line"]).refused(&["is a sink", "--key"]);

@@ -227,6 +227,49 @@ fn given_a_swap_that_goes_wrong_when_it_is_watched_then_it_is_rolled_back_and_no
 }
 
 #[test]
+fn given_a_watched_swap_when_the_host_is_killed_and_started_again_then_it_is_watched_still() {
+    let mut host = Host::start("config = { trap_at = 4 }");
+    host.send(&[1]);
+    host.swap(&["tally-2@0.1.0", "--watch", "3"]).ok();
+    host.send(&[2]);
+    let mut host = host.restart();
+    host.send(&[3]);
+    assert_eq!(host.runs(), "tally-2@0.1.0");
+    host.send(&[4]);
+    assert_eq!(host.runs(), "tally@0.1.0");
+
+    // The batches in which it did well count, before the restart and after.
+    host.swap(&["tally-2@0.1.0", "--watch", "1"]).ok();
+    host.send(&[5]);
+    let mut host = host.restart();
+    host.swap(&["--back"]).refused(&["cannot go back to tally@0.1.0", "migrated"]);
+    host.send(&[6]);
+    assert_eq!(host.stop().1, [(1, 1), (2, 3), (3, 6), (4, 10), (5, 15), (6, 21)]);
+}
+
+#[test]
+fn given_dead_letters_of_a_swap_when_it_is_rolled_back_then_no_row_goes_through_twice() {
+    let mut host = Host::start("on_reject = \"dead-letter\"\nconfig = { trap_at = 3 }");
+    host.send(&[1]);
+    host.swap(&["tally-2@0.1.0", "--watch", "1000", "--max-traps", "2"]).ok();
+    host.send(&[2, 3]);
+    let retry = |host: &Host| host.folder.weir(&["dead-letters", "retry", "--all"]);
+    retry(&host).refused(&["no dead letters", "when the last swap is watched no longer"]);
+    host.send(&[4]);
+    host.send(&[5, 6]);
+    assert_eq!(host.runs(), "tally@0.1.0");
+    // The first batch that is made anew comes last before this is answered.
+    host.send(&[7]);
+
+    retry(&host).refused(&["no dead letters", "; 2 stay: "]);
+    let letters = host.folder.dead_letters("p");
+    assert_eq!(letters.column("stays"), ["redone", "redone"]);
+    let (folder, reports) = host.stop();
+    assert_eq!(reports, [(1, 1), (2, 5), (6, 21), (7, 28)]);
+    says(&folder.weir(&["verify"]).ok().stdout, &["differing 0"]);
+}
+
+#[test]
 fn given_a_component_that_cannot_migrate_some_state_when_swapped_in_then_it_is_rolled_back() {
     let mut host = Host::start("config = { bad_migration = true }");
     host.send(&[1]);
@@ -248,4 +291,76 @@ fn given_rows_that_are_skipped_when_a_swapped_component_traps_on_more_than_it_ma
     let status = host.folder.weir(&["status"]).ok().stdout;
     says(&status, &["operator `tally` went wrong on 2 rows, of which 0 are allowed"]);
     assert_eq!(host.stop().1, [(2, 2), (4, 4)]);
+}
+
+/// One that is killed at each of its writes needs a command that has fault points.
+#[test]
+#[ignore = "needs WEIR_BIN to be weir-fault-points: `tests/all` runs it"]
+fn given_a_rollback_when_it_is_killed_at_any_of_its_writes_then_the_next_start_goes_on_with_it() {
+    let folder = Folder::new();
+    let pipeline = r#"
+        batch = { interval = "500ms", partitions = 1, backpressure = { enabled = false } }
+        checkpoint = { interval = "1s", keep = "1h" }
+        [sources.amounts]
+        type = "generator"
+        rate = "2/s"
+        count = 16
+        columns.key = { kind = "choice", of = ["k"] }
+        columns.value = { kind = "sequence" }
+        [operators.tally]
+        state = "tally@0.1.0"
+        inputs = ["amounts"]
+        key = ["key"]
+        on_reject = "dead-letter"
+        config = { trap_at = 13 }
+        [sinks.out]
+        type = "files"
+        path = "out"
+        inputs = ["tally"]
+    "#;
+    let mut live = folder.start(pipeline).started();
+    folder.weir(&["swap", "tally", "tally-2@0.1.0", "--watch", "1000", "--max-traps", "1"]).ok();
+    live.wait_for("a batch of what is watched", |event| event.is("batch committed"));
+    live.kill();
+    let copy = |from: &[&str], to: &str| {
+        let copied = Command::new("cp").current_dir(folder.path(".")).arg("-a").args(from).arg(to).status();
+        assert!(copied.expect("cp can be started").success());
+    };
+    folder.write("killed/note", "");
+    copy(&["data", "out"], "killed");
+    let run = |die_at: u64| {
+        let mut command = folder.command(&["run", "p.toml"]);
+        command.env("WEIR_DIE_AT", die_at.to_string());
+        Finished::wait(command, "run p.toml")
+    };
+    let left = || (folder.batches("out"), folder.dead_letters("p"));
+
+    let undisturbed = run(0).ok();
+    let expected = left();
+    says(&undisturbed.stderr, &["the swap is rolled back"]);
+    assert_eq!(expected.1.column("stays"), ["redone"]);
+    let counts: Vec<_> =
+        expected.0.column("count").into_iter().map(|count| count.as_i64().expect("a number")).collect();
+    assert_eq!(counts, (1..=16).filter(|count| *count != 13).collect::<Vec<_>>());
+
+    let mut killed_at_it = 0;
+    for die_at in 1.. {
+        for changed in ["data", "out"] {
+            std::fs::remove_dir_all(folder.path(changed)).expect("a folder can be removed");
+        }
+        copy(&["killed/data", "killed/out"], ".");
+        let died = run(die_at);
+        if died.status.success() {
+            break;
+        }
+        says(&died.stderr, &[&format!("dying at fault point {die_at}")]);
+        if !died.stderr.contains("the swap is rolled back") {
+            continue;
+        }
+        killed_at_it += 1;
+        run(0).ok();
+        assert_eq!(left(), expected, "killed at {die_at}:\n{}", died.stderr);
+        says(&folder.weir(&["verify"]).ok().stdout, &["differing 0"]);
+    }
+    assert!(killed_at_it > 10, "it was killed {killed_at_it} times after the rollback had begun");
 }

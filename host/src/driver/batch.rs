@@ -1,6 +1,6 @@
 //! One batch, from its cut to its commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -139,7 +139,8 @@ impl TrapLimit {
 
 impl Runner {
     /// Runs the batch: stages every sink's output, then makes all of it visible. Nothing is visible when it fails before.
-    /// A sink that is down is waited for. A batch that is computed again touches no sink and keeps no dead letters.
+    /// A sink that is down is waited for. A batch that is computed again touches no sink, and of dead letters only those
+    /// that are others now.
     pub async fn run(&self, typed: Arc<Typed>, cut: Arc<Cut>, purpose: Purpose) -> Result<Done> {
         match purpose {
             Purpose::Run => {
@@ -150,7 +151,14 @@ impl Runner {
                 done
             }
             Purpose::Recompute | Purpose::Redo => {
-                let ran = self.compute(typed.clone(), &cut, purpose).await?;
+                let mut ran = self.compute(typed.clone(), &cut, purpose).await?;
+                if purpose == Purpose::Redo {
+                    let (dead_letters, batch) = (self.dead_letters.clone(), cut.batch);
+                    let letters = std::mem::take(&mut ran.report.dead_letters);
+                    // Whatever ran has told of the rows that it gave, be there any or none.
+                    let again: HashSet<String> = ran.report.fingerprints.keys().cloned().collect();
+                    spawn_blocking(move || dead_letters.redo(batch, letters, |name| again.contains(name))).await??;
+                }
                 let staged = self.staged(&cut, &ran)?;
                 let done = ran.done(&typed)?;
                 self.leave(cut.batch, staged).await?;

@@ -91,7 +91,7 @@ impl Typed {
         let mut spec = spec.clone();
         delivers.put(&mut spec);
         let input = self.union(spec.inputs())?;
-        let sink = sink::open_component(name, &spec, &input, components, Arc::new(http), spool)?;
+        let sink = sink::open_component(&self.loaded.name, name, &spec, &input, components, Arc::new(http), spool)?;
         Ok(NewSink { name: name.to_owned(), delivers, sink: Arc::new(sink) })
     }
 

@@ -19,6 +19,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::delivery::Redirected;
+use super::handle::WatchLimits;
 use crate::decode::decode;
 use crate::fingerprint::Fingerprints;
 use crate::operator::Digest;
@@ -152,6 +153,13 @@ pub enum Record {
     },
     /// All sources have come to their end, and everything is committed.
     Ended,
+    /// The swap that comes next is watched.
+    Watched {
+        /// What is swapped in.
+        to: Running,
+        /// For how long, and what takes it back.
+        limits: WatchLimits,
+    },
 }
 
 impl Record {
@@ -163,6 +171,7 @@ impl Record {
             | Self::Swapped { .. }
             | Self::Redirected(_)
             | Self::RolledBack { .. }
+            | Self::Watched { .. }
             | Self::Ended => None,
         }
     }

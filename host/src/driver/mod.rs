@@ -115,6 +115,10 @@ pub struct Parts {
     backlog: Vec<(Cut, Purpose)>,
     /// Whether no batch is to be cut.
     ended: bool,
+    /// What operators ran before their last swap, as long as the pipeline is the same.
+    before: HashMap<String, Fitting>,
+    /// A swap that may be taken back.
+    watch: Option<Watch>,
     /// Where what batches leave behind is written down, if it is to be.
     checkpointing: Option<Checkpointing>,
     /// Received blocks of batches that some checkpoint holds, but not the oldest.
@@ -249,10 +253,10 @@ impl Driver {
             at_work: None,
             draining: false,
             ended: parts.ended,
-            before: HashMap::new(),
+            before: parts.before.into_iter().map(|(operator, before)| (operator, vec![before])).collect(),
             new_sinks: Vec::new(),
             trial: None,
-            watch: None,
+            watch: parts.watch,
             refused: HashMap::new(),
             requests,
             recomputed: 0,
@@ -277,7 +281,10 @@ impl Driver {
         self.see_off().await;
         // What is committed need not be computed again, however the run came to its end.
         let rooms = self.runner.rooms.clone();
+        let may_go_back = self.may_go_back();
         let written = match &mut self.checkpointing {
+            // The next run computes again what is watched, and goes on watching.
+            Some(checkpointing) if may_go_back => checkpointing.wait().await.map(drop),
             Some(checkpointing) => checkpointing.finish(&rooms.state, &rooms.pool).await,
             None => Ok(()),
         };
@@ -482,10 +489,16 @@ impl Driver {
             let rooms = &self.runner.rooms;
             // They can be had from the block log again.
             rooms.blocks.release(sources::stored(&cut.sources));
-            checkpointing.committed(&cut, self.clock.now(), &rooms.state, &rooms.pool).await?;
+            checkpointing.committed(&cut);
         }
         if stays == Some(true) {
             self.end_watch();
+        }
+        if !self.may_go_back()
+            && let Some(checkpointing) = &mut self.checkpointing
+        {
+            let rooms = &self.runner.rooms;
+            checkpointing.begin_if_due(self.clock.now(), &rooms.state, &rooms.pool).await?;
         }
         if let Some(end) = tried.and_then(|tried| self.trial.as_mut()?.judge(tried)) {
             self.end_trial(end);
@@ -508,10 +521,7 @@ impl Driver {
         while let Some((_, blocks)) = self.unforgotten.pop_front_if(|(committed, _)| *committed <= batch) {
             self.runner.rooms.blocks.forget(&blocks);
         }
-        // What is watched may be taken back, to before this checkpoint.
-        if self.watch.is_none() {
-            self.tables.checkpointed(batch);
-        }
+        self.tables.checkpointed(batch);
         self.status.write().unwrap_or_else(PoisonError::into_inner).checkpoint = Some(batch);
     }
 
@@ -587,7 +597,8 @@ impl Driver {
             bail!("no batch comes that dead letters could go with: the host is stopping, or all its input has ended");
         }
         let queued = self.at_work.iter().map(|at_work| &at_work.queued).chain(&self.queue);
-        let running = queued.filter(|queued| queued.purpose == Purpose::Run).map(|queued| queued.cut.batch).min();
-        self.retries.ask(wanted, running, &self.typed, self.next).await
+        let running = queued.filter(|queued| queued.purpose != Purpose::Recompute).map(|queued| queued.cut.batch);
+        let watched = self.watch.as_ref().map(|watch| watch.first);
+        self.retries.ask(wanted, running.min(), watched, &self.typed, self.next).await
     }
 }

@@ -1,9 +1,10 @@
 //! Where a run goes on: what the batch log and the newest checkpoint say of the runs before.
 //!
 //! A checkpoint holds what batches up to one have left behind. What those after it left is computed again, from the same
-//! cuts; it was committed, so no sink sees it. Then come the batches that were cut and did not commit, with sinks.
+//! cuts; it was committed, so no sink sees it. Then come the batches that were cut and did not commit, with sinks. While a
+//! swap is watched no checkpoint is made, so one that goes wrong after a restart is taken back as it would have been before.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -12,14 +13,15 @@ use arrow::datatypes::SchemaRef;
 use super::batch::Purpose;
 use super::dead_letters::DeadLetters;
 use super::delivery::{Delivers, Redirected};
+use super::handle::WatchLimits;
 use super::log::{BatchLog, Cut, Record, Running};
 use super::retry;
 use super::typed::Typed;
 use crate::checkpoint::Restored;
 use crate::data_dir::PipelineDir;
 use crate::operator::Digest;
-use crate::plan::Operators;
 use crate::plan::segment::with_segment;
+use crate::plan::{OperatorMeter, Operators};
 use crate::source::Position;
 use crate::state::KeyedSpec;
 use crate::storage::Storage;
@@ -30,6 +32,8 @@ use crate::time::BatchTime;
 pub(super) struct Recovery {
     /// Committed batches that no checkpoint holds, in order.
     pub(super) recompute: Vec<Cut>,
+    /// Those of them that a rollback was to make anew, and did not come to.
+    redo: BTreeSet<BatchTime>,
     /// Batches that were cut and did not commit, in order.
     pub(super) unfinished: Vec<Cut>,
     /// How far each source had come with the checkpoint.
@@ -40,6 +44,10 @@ pub(super) struct Recovery {
     pub(super) last: Option<BatchTime>,
     /// What operators ran at last.
     pub(super) running: Vec<Running>,
+    /// What operators ran before their last swap.
+    pub(super) before: BTreeMap<String, Running>,
+    /// A swap that may be taken back.
+    pub(super) watch: Option<Watched>,
     /// What was put in place of the component of a sink.
     pub(super) delivering: BTreeMap<String, Delivers>,
     /// The pipeline that was run at last.
@@ -48,12 +56,25 @@ pub(super) struct Recovery {
     pub(super) begun: bool,
 }
 
+/// A swap that was watched when the host stopped.
+#[derive(Debug, PartialEq)]
+pub(super) struct Watched {
+    pub(super) from: Running,
+    pub(super) to: Running,
+    pub(super) limits: WatchLimits,
+    /// The first batch that it runs, if one was cut.
+    pub(super) first: Option<BatchTime>,
+    /// What it did in the batches that have committed.
+    pub(super) meters: BTreeMap<BatchTime, OperatorMeter>,
+}
+
 impl Recovery {
     /// Puts together what the log says, from the checkpoint on.
     pub(super) fn of(records: &[Record], restored: Option<&Restored>) -> Self {
         let mut recovery = Self::default();
         let mut cuts: BTreeMap<BatchTime, Cut> = BTreeMap::new();
-        let mut committed = HashSet::new();
+        let mut committed = BTreeSet::new();
+        let mut announced = None;
         for record in records {
             match record {
                 Record::Started { definition, after, .. } => {
@@ -61,6 +82,8 @@ impl Recovery {
                         // Another pipeline's operators say nothing of this one's.
                         recovery.running.clear();
                         recovery.delivering.clear();
+                        recovery.before.clear();
+                        recovery.watch = None;
                     }
                     recovery.definition = Some(*definition);
                     recovery.last = recovery.last.max(Some(*after));
@@ -68,17 +91,36 @@ impl Recovery {
                 Record::Cut(cut) => {
                     cuts.insert(cut.batch, cut.clone());
                     recovery.running.clone_from(&cut.operators);
+                    if let Some(watch) = &mut recovery.watch {
+                        watch.first.get_or_insert(cut.batch);
+                    }
                 }
-                Record::Committed { batch, .. } => drop(committed.insert(*batch)),
-                Record::Swapped { to, .. } => recovery.runs(to),
+                Record::Committed { batch, meters, .. } => {
+                    committed.insert(*batch);
+                    recovery.redo.remove(batch);
+                    if let Some(watch) = &mut recovery.watch {
+                        watch.committed(*batch, meters);
+                    }
+                }
+                Record::Watched { to, limits } => announced = Some((to, *limits)),
+                Record::Swapped { from, to } => {
+                    recovery.runs(to);
+                    recovery.before.insert(from.operator.clone(), from.clone());
+                    recovery.watch = announced.take().filter(|(watched, _)| *watched == to).map(|(_, limits)| {
+                        Watched { from: from.clone(), to: to.clone(), limits, first: None, meters: BTreeMap::new() }
+                    });
+                }
                 Record::Redirected(Redirected { sink, to, .. }) => {
                     recovery.delivering.insert(sink.clone(), to.clone());
                 }
                 Record::RolledBack { to, first, .. } => {
                     recovery.runs(to);
+                    recovery.before.remove(&to.operator);
+                    recovery.watch = None;
                     for (_, cut) in cuts.range_mut(first..) {
                         cut.replace(to);
                     }
+                    recovery.redo.extend(committed.range(first..));
                 }
                 // Whether there is more by now, sources know.
                 Record::Ended => {}
@@ -91,6 +133,8 @@ impl Recovery {
             recovery.checkpointed.clone_from(&restored.positions);
             recovery.positions.clone_from(&restored.positions);
             recovery.last = recovery.last.max(checkpointed);
+            // It holds what the watched batches have left, so they were found to be good.
+            recovery.watch.take_if(|watch| watch.first.is_some_and(|first| restored.batch >= first));
         }
         for (batch, cut) in cuts.into_iter().filter(|(batch, _)| checkpointed.is_none_or(|c| *batch > c)) {
             for (source, cut) in &cut.sources {
@@ -116,8 +160,17 @@ impl Recovery {
 
     /// What is to be done before anything new is cut.
     pub(super) fn backlog(self) -> Vec<(Cut, Purpose)> {
-        let again = self.recompute.into_iter().map(|cut| (cut, Purpose::Recompute));
+        let why = |cut: &Cut| if self.redo.contains(&cut.batch) { Purpose::Redo } else { Purpose::Recompute };
+        let again = self.recompute.into_iter().map(|cut| (why(&cut), cut)).map(|(why, cut)| (cut, why));
         again.chain(self.unfinished.into_iter().map(|cut| (cut, Purpose::Run))).collect()
+    }
+}
+
+impl Watched {
+    fn committed(&mut self, batch: BatchTime, meters: &BTreeMap<String, OperatorMeter>) {
+        if self.first.is_some_and(|first| batch >= first) {
+            self.meters.insert(batch, meters.get(&self.to.operator).cloned().unwrap_or_default());
+        }
     }
 }
 

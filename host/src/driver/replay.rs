@@ -67,7 +67,7 @@ impl Past {
                     // What they gave then, another component made.
                     committed.range_mut(first..).for_each(|(_, gave)| *gave = Default::default());
                 }
-                Record::Swapped { .. } | Record::Redirected(_) | Record::Ended => {}
+                Record::Swapped { .. } | Record::Watched { .. } | Record::Redirected(_) | Record::Ended => {}
             }
         }
         Self { cuts, committed, oldest: None }

@@ -1,6 +1,6 @@
 //! A driver from a pipeline and a data folder: everything opened, checked and put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use super::definition::{self, Definitions};
 use super::planner::totals;
 use super::recovery::{Misfits, Recovery};
 use super::typed::TypedOperator;
+use super::watch::Watch;
 use super::{
     BatchLog, BatchStats, Clock, Cut, DeadLetters, Driver, Handle, Parts, Record, Runner, Sources, Tables, Typed,
     initial, received, retry,
@@ -178,9 +179,10 @@ impl Setup {
         let unforgotten = received::unforgotten(&records, oldest, checkpointed);
         let mut recovery = Recovery::of(&records, restored.as_ref());
         let definition = definition::digest(&pipeline)?;
+        let mut before = HashMap::new();
         if recovery.definition == Some(definition) {
             // What was swapped in stays, as it would have without the restart.
-            typed.resume(&recovery.running, &operators)?;
+            before = typed.resume(&recovery.running, &recovery.before, &operators)?;
             for (sink, with) in &recovery.delivering {
                 tracing::info!(
                     sink,
@@ -244,6 +246,11 @@ impl Setup {
         Definitions::at(self.ground.storage.clone(), &folder.definitions()).keep(&pipeline, &records)?;
         // The first batch comes whatever there is; after that, a batch for which no source has anything left does not.
         let ended = extent == Extent::Settling || (recovery.begun && sources.ended());
+        let watched = recovery.watch.take().filter(|_| extent == Extent::Everything);
+        let watch = watched.and_then(|watched| {
+            let from = before.get(&watched.from.operator).filter(|before| before.running == watched.from)?;
+            Some(Watch::resumed(from.clone(), watched, first))
+        });
         let started = Record::Started {
             engine: operators.components().engine().identity(),
             definition,
@@ -282,6 +289,8 @@ impl Setup {
             first,
             backlog,
             ended,
+            before,
+            watch,
             checkpointing,
             unforgotten,
             started,

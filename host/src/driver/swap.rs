@@ -49,10 +49,14 @@ impl Driver {
         let mut typed = Typed::clone(&self.typed);
         let from = typed.swap(&to)?;
         let (operator, to) = (to.running.operator.clone(), to.running);
+        let watched = watch.batches > 0 && !back;
+        if watched {
+            self.log.append(&Record::Watched { to: to.clone(), limits: watch })?;
+        }
         self.log.append(&Record::Swapped { from: from.running.clone(), to: to.clone() })?;
         // What was swapped in before has shown that it can stay.
         self.end_watch();
-        if watch.batches > 0 && !back {
+        if watched {
             self.watch = Some(Watch::new(from.clone(), to.clone(), self.next, watch));
         }
         let swapped = Swapped { from: from.running.clone(), to, first_batch: self.next, trial: None };
@@ -103,6 +107,11 @@ impl Driver {
         self.status.write().unwrap_or_else(PoisonError::into_inner).operators = self.typed.running();
     }
 
+    /// Whether the batches that were committed last may be taken back.
+    pub(super) fn may_go_back(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.before.is_some())
+    }
+
     /// The last swap stays: its batches' input is held no longer.
     pub(super) fn end_watch(&mut self) {
         let Some(watch) = self.watch.take() else { return };
@@ -127,10 +136,10 @@ impl Driver {
             first_batch = %first,
             "the swap is rolled back: {why}"
         );
-        if let Some(checkpointing) = &mut self.checkpointing {
-            checkpointing.go_back(before, &self.runner.rooms.pool).await?;
-        }
         self.log.append(&Record::RolledBack { from, to: again.clone(), first, why: why.clone() })?;
+        if let Some(checkpointing) = &mut self.checkpointing {
+            checkpointing.go_back(before).await?;
+        }
         self.runner.rooms.state.go_back(&before.store);
         let mut typed = Typed::clone(&self.typed);
         typed.swap(to)?;

@@ -69,7 +69,7 @@ pub use partial_aggregate::PartialAggregate;
 pub use persist::{Persist, past};
 pub use recall::Recall;
 pub use rechunk::{QUERY_ROWS, Rechunk};
-pub use report::{OperatorMeter, Rejected, Report, Stays, row_text};
+pub use report::{OperatorMeter, Rejected, Report, Stays, in_order, row_text};
 pub use retry::{Retry, Windowed, records};
 pub use rooms::{BatchRoom, ComponentCall, Operators, Rooms};
 pub use sample::Sample;

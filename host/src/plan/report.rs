@@ -48,6 +48,19 @@ pub enum Stays {
     Time,
     /// The record was long, or no text, and was not kept whole.
     Part,
+    /// The component that rejected it was taken back, and what ran in its place took it, or was never given it: what
+    /// outlives the batch is as if it had not been rejected.
+    Redone,
+}
+
+/// Puts rejects in an order that does not depend on which task came first.
+pub fn in_order(rejects: &mut [Rejected]) {
+    rejects.sort_by(|a, b| {
+        let place = |r: &Rejected| (r.segment, r.position);
+        let first = (&a.operator, place(a), &a.reason).cmp(&(&b.operator, place(b), &b.reason));
+        // Rows of two inputs of one operator may have the same place.
+        first.then_with(|| a.row.to_string().cmp(&b.row.to_string()))
+    });
 }
 
 /// The first row, in the canonical order, that an operator or source rejected in a batch.
@@ -202,12 +215,7 @@ impl Report {
 
     /// Puts the dead letters in an order that does not depend on which task came first.
     pub fn in_order(mut self) -> Self {
-        self.dead_letters.sort_by(|a, b| {
-            let place = |r: &Rejected| (r.segment, r.position);
-            let first = (&a.operator, place(a), &a.reason).cmp(&(&b.operator, place(b), &b.reason));
-            // Rows of two inputs of one operator may have the same place.
-            first.then_with(|| a.row.to_string().cmp(&b.row.to_string()))
-        });
+        in_order(&mut self.dead_letters);
         self
     }
 }

@@ -87,8 +87,9 @@ pub async fn open(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &Sink
     opened(name, spec, schema, context).await.with_context(|| format!("sink `{name}`"))
 }
 
-/// Opens a sink that is a component. What it sends goes through `http`, whatever the pipeline grants it.
+/// Opens a pipeline's sink that is a component. What it sends goes through `http`, whatever the pipeline grants it.
 pub fn open_component(
+    pipeline: &str,
     name: &str,
     spec: &SinkSpec,
     schema: &Schema,
@@ -96,7 +97,7 @@ pub fn open_component(
     http: Arc<dyn Http>,
     spool: &Path,
 ) -> Result<ComponentSink> {
-    let component = SinkComponent::of(name, spec, schema, components)?;
+    let component = SinkComponent::of(pipeline, name, spec, schema, components)?;
     let component = component.with_context(|| format!("a sink of the type `{}` is no component", spec.kind()))?;
     Ok(ComponentSink::new(component, http, Spool::at(spool)?))
 }
@@ -132,7 +133,8 @@ async fn opened(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &SinkCo
         }
         SinkSpec::Component { allow, timeout, .. } => {
             let http = Granted::of_sink(name, allow, timeout.0);
-            Arc::new(open_component(name, spec, &schema, context.components, Arc::new(http), &context.spool)?)
+            let SinkContext { pipeline, components, spool, .. } = context;
+            Arc::new(open_component(pipeline, name, spec, &schema, components, Arc::new(http), spool)?)
         }
     })
 }

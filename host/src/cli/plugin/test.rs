@@ -318,6 +318,6 @@ fn tried_sink(
     let outbox = Arc::new(Outbox::new(granted));
     let spec = &typed.loaded.pipeline.sinks["operator"];
     let (input, components) = (typed.union(spec.inputs())?, operators.components());
-    let sink = sink::open_component("operator", spec, &input, components, outbox.clone(), &folder.spool())?;
+    let sink = sink::open_component("test", "test", spec, &input, components, outbox.clone(), &folder.spool())?;
     Ok((Arc::new(sink), outbox))
 }

@@ -32,6 +32,7 @@ use crate::time::BatchTime;
 /// A sink's component, resolved to its digest and configured for the rows that it will get.
 #[derive(Debug)]
 pub struct SinkComponent {
+    pipeline: String,
     sink: String,
     reference: Reference,
     digest: Digest,
@@ -41,8 +42,14 @@ pub struct SinkComponent {
 }
 
 impl SinkComponent {
-    /// The component of a sink, if it is one; `input` are the columns of its rows. Blocks while it compiles.
-    pub fn of(name: &str, spec: &SinkSpec, input: &Schema, components: &Components) -> Result<Option<Self>> {
+    /// The component of a pipeline's sink, if it is one; `input` are the columns of its rows. Blocks while it compiles.
+    pub fn of(
+        pipeline: &str,
+        name: &str,
+        spec: &SinkSpec,
+        input: &Schema,
+        components: &Components,
+    ) -> Result<Option<Self>> {
         let SinkSpec::Component { component, config, max_rows, on_reject, limits, .. } = spec else { return Ok(None) };
         let reference: Reference = component.parse()?;
         let digest = components.registry().resolve(&reference)?;
@@ -59,8 +66,9 @@ impl SinkComponent {
         let limits = Limits { memory: limits.memory, fuel: limits.fuel, output: limits.output };
         let operator =
             SinkOperator::configure(compiled, &config, input, limits).map_err(|error| anyhow!("{named} {error}"))?;
-        let (sink, max_rows, on_reject) = (name.to_owned(), *max_rows, *on_reject);
-        Ok(Some(Self { sink, reference, digest, operator, max_rows, on_reject }))
+        let (pipeline, sink) = (pipeline.to_owned(), name.to_owned());
+        let (max_rows, on_reject) = (*max_rows, *on_reject);
+        Ok(Some(Self { pipeline, sink, reference, digest, operator, max_rows, on_reject }))
     }
 
     fn named(&self) -> String {
@@ -115,7 +123,15 @@ impl ComponentSink {
             let mut first_row = 0;
             while let Some(rows) = chunks.next().with_context(reading)? {
                 if call == *sent {
-                    let part = Part { batch, partition: number(partition)?, partitions, first_row };
+                    let part = Part {
+                        pipeline: &self.component.pipeline,
+                        sink: &self.component.sink,
+                        batch,
+                        partition: number(partition)?,
+                        partitions,
+                        first_row,
+                        last_row: first_row + (rows.num_rows() as u64).saturating_sub(1),
+                    };
                     self.write(&mut task, part, &rows)?;
                     *sent += 1;
                 }
@@ -127,8 +143,8 @@ impl ComponentSink {
     }
 
     /// One call, in the partition's instance, which the first one makes.
-    fn write(&self, task: &mut Option<SinkTask>, part: Part, rows: &RecordBatch) -> Result<(), SinkError> {
-        let failed = |error: CallError| self.failed(part, rows, &error);
+    fn write(&self, task: &mut Option<SinkTask>, part: Part<'_>, rows: &RecordBatch) -> Result<(), SinkError> {
+        let failed = |error: CallError| failed(part, &error);
         let before = task.as_ref().map(SinkTask::used).unwrap_or_default();
         let task = match task {
             Some(task) => task,
@@ -150,21 +166,10 @@ impl ComponentSink {
         Ok(())
     }
 
-    fn failed(&self, part: Part, rows: &RecordBatch, error: &CallError) -> SinkError {
-        let last = part.first_row + (rows.num_rows() as u64).saturating_sub(1);
-        SinkError::Fatal(anyhow!(
-            "rows {} to {last} of partition {}: the component {error}\n  A live run delivers the batch again when it is \
-             started again: mend what is told here, or name a version in `component` of [sinks.{}] that does it.",
-            part.first_row,
-            part.partition,
-            self.component.sink
-        ))
-    }
-
     /// Deals with rows that the component does not take, by the sink's policy.
-    fn rejected(&self, part: Part, rows: &RecordBatch, rejects: &[Reject]) -> Result<(), SinkError> {
+    fn rejected(&self, part: Part<'_>, rows: &RecordBatch, rejects: &[Reject]) -> Result<(), SinkError> {
         let Some(first) = rejects.first() else { return Ok(()) };
-        let sink = &self.component.sink;
+        let sink = part.sink;
         match self.component.on_reject {
             OnSinkReject::Fail => Err(SinkError::Fatal(anyhow!(
                 "the component does not take a row: {}\n  the row: {}\n  To go on without such rows, set `on_reject` of \
@@ -197,6 +202,15 @@ impl ComponentSink {
     fn count(&self, change: impl FnOnce(&mut Tally)) {
         change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
     }
+}
+
+fn failed(part: Part<'_>, error: &CallError) -> SinkError {
+    let Part { sink, partition, first_row, last_row, .. } = part;
+    SinkError::Fatal(anyhow!(
+        "rows {first_row} to {last_row} of partition {partition}: the component {error}\n  A live run delivers the batch \
+         again when it is started again: mend what is told here, or name a version in `component` of [sinks.{sink}] that \
+         does it."
+    ))
 }
 
 /// What was used after `before`.

@@ -40,8 +40,7 @@ impl Sink for Alarms {
             }
             text += &format!("{}: {}\n", row.sensor, row.value);
         }
-        // The same rows come under the same part, so the receiver can tell when it has them already. Where it hears from
-        // other sinks, too, their parts are the same: put a name before it.
+        // The same rows come under the same part, so the receiver can tell when it has them already.
         Request::post(&self.url).header("Idempotency-Key", part).body(text).send()?.accepted()?;
         Ok(())
     }
