@@ -189,12 +189,20 @@ impl Setup {
                 );
                 typed.deliver(sink, with);
             }
+        } else if extent == Extent::Everything {
+            recovery.tell_dropped(&typed, operators.components().registry())?;
         }
         // What is computed again is for no sink. The definition stays whole: it is kept until this is done.
         for (name, spec) in typed.loaded.pipeline.sinks.iter().filter(|_| extent == Extent::Everything) {
             let sink = match self.ground.sinks.get(name) {
                 Some(sink) => sink.clone(),
-                None => sink::open(name, spec, typed.union(spec.inputs())?, &sink_context).await?,
+                None => match typed.delivering.get(name) {
+                    Some(with) => {
+                        let sink = typed.swapped_sink(name, with, &operators, &folder.spool());
+                        sink.with_context(|| format!("sink `{name}`, with {}, which was swapped in", with.component))?
+                    }
+                    None => sink::open(name, spec, typed.union(spec.inputs())?, &sink_context).await?,
+                },
             };
             sinks.insert(name.clone(), sink);
         }
@@ -257,9 +265,10 @@ impl Setup {
             rooms: Arc::new(Rooms { operators, blocks, sinks, state, tables: table_store, pool }),
             dead_letters,
             clock: self.clock.clone(),
+            outages: Arc::default(),
             ending: CancellationToken::new(),
             partitions,
-            trap_limit: None,
+            bound: None,
         };
         if extent == Extent::Settling {
             recovery.unfinished.clear();
