@@ -251,7 +251,7 @@ impl Runner {
             Ok((rows_out, kept)) => {
                 let report = room.take_report();
                 if purpose == Purpose::Run {
-                    budget::check(&typed, cut, &report).map_err(Uncomputed)?;
+                    budget::check(&typed, cut, &report, &self.rooms.tables).map_err(Uncomputed)?;
                 }
                 Ok(Ran { report, room, rows_out, kept })
             }

@@ -72,7 +72,7 @@ pub use persist::{Persist, past};
 pub use recall::Recall;
 pub use rechunk::{QUERY_ROWS, Rechunk};
 pub use report::{FirstReject, OperatorMeter, Rejected, Report, Stays, row_text};
-pub use retry::{Retry, Windowed, records};
+pub use retry::{Retry, Windowed, records, texts};
 pub use rooms::{BatchRoom, ComponentCall, Operators, Rooms};
 pub use sample::Sample;
 pub use scan::Scan;
