@@ -321,6 +321,28 @@ fn given_a_component_that_is_far_dearer_in_its_trial_then_it_is_stopped_and_the_
 }
 
 #[test]
+fn given_a_component_that_loops_at_every_row_in_its_trial_then_it_is_stopped_after_a_call_of_each_task() {
+    let mut host = Host::start("on_reject = \"skip\"\nlimits = { fuel = 100_000_000 }\nconfig = { spin_at = 1 }");
+    let trial = host.trial(&["tally", "tally-2@0.1.0", "--trial", "5", "--max-diff", "100%", "--max-traps", "1000"]);
+    let keys = 200;
+    post(&host.url, None, many(keys));
+    host.live.rows_in(keys as u64);
+    let (well, text) = trial.end();
+    assert!(!well, "{text}");
+    says(
+        &text,
+        &["in its trial tally-2@0.1.0 failed: batch ", "a call before used up its fuel of 100000000 for one call"],
+    );
+    let (_, used) = text.split_once("it was stopped when it had used ").expect("it is told");
+    let used: u64 = used.split_once(' ').expect("a number").0.parse().expect("a number");
+    // To find the rows one by one would take hundreds of such calls.
+    let calls = used / 100_000_000;
+    let partitions = std::thread::available_parallelism().expect("it is known").get() as u64;
+    assert!((1..=partitions).contains(&calls), "{text}");
+    assert_eq!(host.stop().1.len(), keys);
+}
+
+#[test]
 fn given_a_trial_when_another_operator_is_swapped_then_that_is_done_and_a_second_trial_is_refused() {
     let stamped = "[operators.stamp]\ntransform = \"stamp-a@0.1.0\"\ninputs = [\"tally\"]\n\
                    [sinks.stamped]\ntype = \"files\"\npath = \"stamped\"\ninputs = [\"stamp\"]";
