@@ -249,10 +249,13 @@ fn given_a_sink_when_it_is_tried_then_what_it_would_send_is_printed_and_sent_onl
         let args = ["plugin", "test", &file, "--input", "lines.txt", "--config", &config];
         folder.weir(&[&args[..], more].concat())
     };
-    let printed = format!("POST {}\n{{\"line\":\"to be\"}}\n{{\"line\":\"or not\"}}\n\n", receiver.url("/rows"));
+    let head = format!("POST {}\nContent-Type: application/x-ndjson\nWeir-Part: ", receiver.url("/rows"));
+    let body = "\n\n{\"line\":\"to be\"}\n{\"line\":\"or not\"}\n\n";
     let finished = tried(&[]).ok();
-    assert_eq!(finished.stdout, printed);
-    assert!(finished.stderr.starts_with("2 rows in, 1 requests, 0 rejected; "), "{}", finished.stderr);
+    let printed = finished.stdout;
+    assert!(printed.starts_with(&head) && printed.ends_with(body), "{printed}");
+    assert_eq!(printed.lines().count(), 7, "{printed}");
+    assert!(finished.stderr.starts_with("2 rows in, 1 request, 0 rejected; "), "{}", finished.stderr);
     assert_eq!(receiver.rest(), []);
 
     let denied = format!("{} is not among --allow", receiver.url(""));
