@@ -115,8 +115,7 @@ impl Typed {
         operators: &Operators,
         spool: &Path,
     ) -> Result<Arc<dyn Sink>> {
-        let spec = &self.loaded.pipeline.sinks[name];
-        let SinkSpec::Component { allow, timeout, .. } = spec else {
+        let Some(spec @ SinkSpec::Component { allow, timeout, .. }) = self.loaded.pipeline.sinks.get(name) else {
             bail!("there is no sink `{name}` that is a component");
         };
         let http = match *allow == with.allow {

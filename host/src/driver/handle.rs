@@ -70,7 +70,7 @@ pub struct Care {
 pub struct WatchLimits {
     /// For so many batches in which the operator has rows; it is not watched at all for none.
     pub batches: u32,
-    /// Most rows on which it may go wrong in all of them.
+    /// Most rows on which it may go wrong in all of them; and in its trial, beyond those of the one before.
     pub max_traps: u64,
 }
 

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::block::BlockStore;
 use crate::checkpoint::{Checkpoints, Location, Restored};
+use crate::counted::counted;
 use crate::data_dir::PipelineDir;
 use crate::pipeline::{Loaded, Missed};
 use crate::plan::{KEY_GROUPS, Operators, Pool, Rooms};
@@ -116,10 +117,10 @@ impl Setup {
         }
         let failed = || {
             format!(
-                "the pipeline has changed since its host was killed, and {} batches are to be computed again as it was, \
-                 which cannot be done; put the pipeline back as it was and run it once, or start with --fresh, which begins \
+                "the pipeline has changed since its host was killed, and {} that it had committed are to be computed again as \
+                 it was, which cannot be done; put the pipeline back as it was and run it once, or start with --fresh, which begins \
                  anew and forgets all states",
-                recovery.recompute.len()
+                counted(recovery.recompute.len() as u64, "batch")
             )
         };
         let settled = async {

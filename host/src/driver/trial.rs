@@ -42,7 +42,7 @@ pub struct TrialLimits {
     pub batches: NonZeroU32,
     /// Most rows that may differ, as a share of all.
     pub max_diff: f64,
-    /// Most fuel that it may use, as a multiple of what the one before uses.
+    /// Most fuel that it may use in all of them, as a multiple of what the one before uses.
     pub max_cost: Option<f64>,
 }
 
