@@ -281,7 +281,11 @@ impl std::fmt::Display for Damage {
         let Self { record, at, what, .. } = self;
         write!(f, "record {record} at byte {at} {what}, so it is not known ")?;
         match (self.before, self.behind) {
-            (Some(before), Some(behind)) => write!(f, "what became of batches {before} to {behind}"),
+            (Some(one), Some(other)) if one == other => write!(f, "what became of batch {one}"),
+            // Batches are cut ahead of those that commit.
+            (Some(one), Some(other)) => {
+                write!(f, "what became of batches {} to {}", one.min(other), one.max(other))
+            }
             (Some(before), None) => write!(f, "what became of batch {before} and those after it"),
             (None, Some(behind)) => write!(f, "what became of batch {behind} and those before it"),
             (None, None) => write!(f, "which batches there were"),

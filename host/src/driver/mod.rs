@@ -55,9 +55,10 @@ pub use batch::{Done, Purpose, Runner};
 pub use bundle::{Bundle, Unbundled};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use dead_letters::{DeadLetters, Letter};
-pub use delivery::{Delivers, NewSink, Redirected};
+pub use delivery::{Delivering, Delivers, NewSink, Redirected, WaitingBatch};
 pub use handle::{Care, Handle, Request, Swapped, Target, WatchLimits};
 pub use log::{BatchLog, Cut, Record, Retried, Running};
+pub use outage::{Outage, Outages};
 pub use planner::{KeptStream, Plans, plan};
 pub use rate::{Measured, PidRateEstimator};
 pub use recovery::forget;
@@ -67,7 +68,7 @@ pub use setup::{Ground, OpenSource, Setup, cores};
 pub use sources::Sources;
 pub use sql::Query;
 pub(crate) use sql::readable;
-pub use status::{BatchStats, KeptSize, RolledBack, StateSize, Status};
+pub use status::{BatchStats, KeptSize, RolledBack, StateSize, Status, Trying, Watching};
 pub use tables::{Table, Tables};
 pub use trial::{TrialLimits, Trialled};
 pub use typed::{BatchWindow, EventWindow, Fitting, SourceTime, Typed, TypedOperator, TypedSource, Windows};
@@ -225,6 +226,9 @@ impl Driver {
             kept: Default::default(),
             watermarks: runner.rooms.state.watermarks.all(),
             checkpoint: None,
+            waiting: None,
+            trial: None,
+            watch: None,
             rolled_back: None,
         };
         let status = Arc::new(RwLock::new(status));
@@ -232,7 +236,8 @@ impl Driver {
         let typed = Arc::new(typed);
         let shown = Arc::new(RwLock::new(typed.clone()));
         let store = runner.rooms.state.clone();
-        let handle = Handle { requests: sender, status: status.clone(), store, typed: shown.clone() };
+        let outages = runner.outages.clone();
+        let handle = Handle { requests: sender, status: status.clone(), outages, store, typed: shown.clone() };
         let unfinished = backlog.iter().filter(|(_, purpose)| *purpose == Purpose::Run).map(|(cut, _)| cut);
         let retries = Retries::new(runner.dead_letters.clone(), unfinished);
         let queued = |(cut, purpose)| Queued { typed: typed.clone(), cut: Arc::new(cut), purpose };
@@ -279,6 +284,10 @@ impl Driver {
         self.log.append(&self.started_record)?;
         let ran = self.work().await;
         self.see_off().await;
+        if let Some(trial) = self.trial.take() {
+            let why = ran.as_ref().err().map(|error| format!(": {error:#}")).unwrap_or_default();
+            trial.give_up(&format!("the host has stopped{why}"));
+        }
         // What is committed need not be computed again, however the run came to its end.
         let rooms = self.runner.rooms.clone();
         let may_go_back = self.may_go_back();
@@ -429,6 +438,7 @@ impl Driver {
             return;
         }
         let Some(queued) = self.queue.pop_front() else { return };
+        self.runner.outages.forget();
         if !self.new_sinks.is_empty() {
             self.runner = self.runner.with_sinks(self.new_sinks.drain(..));
         }
@@ -444,19 +454,20 @@ impl Driver {
         }
         if self.trial.take_if(|trial| trial.is_abandoned()).is_some() {
             tracing::info!("a trial was given up by whoever asked for it");
+            self.show_care();
         }
         let trial = self.trial.as_mut().filter(|_| *purpose == Purpose::Run);
         let beside = trial.map(|trial| trial.beside(&self.runner, typed, cut));
         let typed = beside.as_ref().map_or(typed, |beside| &beside.typed).clone();
-        let trap_limit = self.watch.as_ref().filter(|watch| watch.covers(cut)).map(Watch::trap_limit);
-        let (runner, cut, purpose) = (Runner { trap_limit, ..self.runner.clone() }, cut.clone(), *purpose);
+        let bound = self.watch.as_ref().filter(|watch| watch.covers(cut)).map(Watch::bound);
+        let (runner, cut, purpose) = (Runner { bound, ..self.runner.clone() }, cut.clone(), *purpose);
         let task = Task(tokio::spawn(async move {
-            let run = runner.run(typed, cut, purpose);
-            let Some(beside) = beside else { return Ended { done: run.await, tried: None } };
-            match tokio::join!(run, beside.run()) {
-                (Ok(done), tried) => Ended { tried: Some(beside.compare(&done, tried).await), done: Ok(done) },
-                (failed, _) => Ended { done: failed, tried: None },
-            }
+            let done = runner.run(typed, cut, purpose).await;
+            let tried = match (&done, beside) {
+                (Ok(done), Some(beside)) => Some(beside.run(done).await),
+                _ => None,
+            };
+            Ended { done, tried }
         }));
         self.at_work = Some(AtWork { queued, started: Instant::now(), scheduling, task });
     }
@@ -478,6 +489,8 @@ impl Driver {
         };
         let watched = self.watch.as_mut().filter(|watch| watch.covers(&cut));
         let stays = watched.map(|watch| watch.committed(&cut, &done));
+        let judged = tried.and_then(|tried| self.trial.as_mut()?.judge(tried));
+        self.show_care();
         self.tell(&queued, done, started, scheduling)?;
         if queued.purpose == Purpose::Run {
             self.retries.committed(&cut).await?;
@@ -500,7 +513,7 @@ impl Driver {
             let rooms = &self.runner.rooms;
             checkpointing.begin_if_due(self.clock.now(), &rooms.state, &rooms.pool).await?;
         }
-        if let Some(end) = tried.and_then(|tried| self.trial.as_mut()?.judge(tried)) {
+        if let Some(end) = judged {
             self.end_trial(end);
         }
         Ok(())

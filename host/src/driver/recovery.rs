@@ -19,7 +19,7 @@ use super::retry;
 use super::typed::Typed;
 use crate::checkpoint::Restored;
 use crate::data_dir::PipelineDir;
-use crate::operator::Digest;
+use crate::operator::{Digest, Registry};
 use crate::plan::segment::with_segment;
 use crate::plan::{OperatorMeter, Operators};
 use crate::source::Position;
@@ -48,6 +48,8 @@ pub(super) struct Recovery {
     pub(super) before: BTreeMap<String, Running>,
     /// A swap that may be taken back.
     pub(super) watch: Option<Watched>,
+    /// What was swapped in: by operator, what its pipeline names and what ran in its place.
+    swapped: BTreeMap<String, (Running, Running)>,
     /// What was put in place of the component of a sink.
     pub(super) delivering: BTreeMap<String, Delivers>,
     /// The pipeline that was run at last.
@@ -81,6 +83,7 @@ impl Recovery {
                     if recovery.definition != Some(*definition) {
                         // Another pipeline's operators say nothing of this one's.
                         recovery.running.clear();
+                        recovery.swapped.clear();
                         recovery.delivering.clear();
                         recovery.before.clear();
                         recovery.watch = None;
@@ -104,6 +107,8 @@ impl Recovery {
                 }
                 Record::Watched { to, limits } => announced = Some((to, *limits)),
                 Record::Swapped { from, to } => {
+                    let swapped = recovery.swapped.entry(to.operator.clone());
+                    swapped.or_insert_with(|| (from.clone(), to.clone())).1.clone_from(to);
                     recovery.runs(to);
                     recovery.before.insert(from.operator.clone(), from.clone());
                     recovery.watch = announced.take().filter(|(watched, _)| *watched == to).map(|(_, limits)| {
@@ -114,6 +119,7 @@ impl Recovery {
                     recovery.delivering.insert(sink.clone(), to.clone());
                 }
                 Record::RolledBack { to, first, .. } => {
+                    recovery.swapped.entry(to.operator.clone()).and_modify(|(_, ran)| ran.clone_from(to));
                     recovery.runs(to);
                     recovery.before.remove(&to.operator);
                     recovery.watch = None;
@@ -149,6 +155,37 @@ impl Recovery {
     fn runs(&mut self, to: &Running) {
         self.running.retain(|running| running.operator != to.operator);
         self.running.push(to.clone());
+    }
+
+    /// What ran in an operator when the host stopped, where that had been swapped in.
+    fn swapped_in(&self, operator: &str) -> Option<&Running> {
+        self.swapped.get(operator).filter(|(named, ran)| named.digest != ran.digest).map(|(_, ran)| ran)
+    }
+
+    /// Says which swaps are not gone on with, as the pipeline has changed and says itself what runs.
+    pub(super) fn tell_dropped(&self, typed: &Typed, registry: &Registry) -> Result<()> {
+        for (operator, runs) in self.swapped.keys().filter_map(|operator| Some((operator, typed.runs(operator)?))) {
+            if let Some(ran) = self.swapped_in(operator).filter(|ran| ran.digest != runs.digest) {
+                tracing::warn!(
+                    operator,
+                    runs = runs.component,
+                    swapped_in = ran.component,
+                    "the pipeline file has changed: the operator runs what it names, not what had been swapped in"
+                );
+            }
+        }
+        for (sink, delivers) in typed.deliveries(registry)? {
+            if let Some(before) = self.delivering.get(&sink).filter(|before| **before != delivers) {
+                tracing::warn!(
+                    sink,
+                    delivers = delivers.component,
+                    swapped_in = before.component,
+                    "the pipeline file has changed: component and grants of the sink are those that it names, not those of the \
+                     last swap"
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Leaves out where sources were that do not fit.
@@ -211,9 +248,10 @@ impl Misfits {
             if is_earlier && typed.migrates(kept, operators)? {
                 continue;
             }
-            let Some(why) = misfit(room, spec) else { continue };
             // The states of windows are named by their operator, and what of it they are.
             let operator = kept.split('.').next().unwrap_or(kept);
+            let swapped_in = recovery.swapped_in(operator).filter(|_| kept == operator);
+            let Some(why) = misfit(room, spec, typed.runs(operator), swapped_in) else { continue };
             misfits.found.insert(operator.to_owned(), format!("what operator `{operator}` keeps ({why})"));
         }
         for source in recovery.positions.keys().filter(|source| !typed.sources.contains_key(*source)) {
@@ -256,15 +294,27 @@ impl Misfits {
     }
 }
 
-fn misfit(room: Option<&KeyedSpec>, kept: &KeyedSpec) -> Option<&'static str> {
-    let Some(room) = room else { return Some("it keeps nothing of the kind any more") };
+fn misfit(
+    room: Option<&KeyedSpec>,
+    kept: &KeyedSpec,
+    runs: Option<Running>,
+    swapped_in: Option<&Running>,
+) -> Option<String> {
+    let Some(room) = room else { return Some("it keeps nothing of the kind any more".to_owned()) };
     if room.key != kept.key {
-        return Some("its key is another now");
+        return Some("its key is another now".to_owned());
     }
-    if room.state != kept.state && room.version == kept.version {
-        return Some("the columns of its state are others now");
+    if room.version == kept.version {
+        return (room.state != kept.state).then(|| "the columns of its state are others now".to_owned());
     }
-    (room.version != kept.version).then_some("its state is of another version now, and it exports no `migrate`")
+    let Some((runs, ran)) = runs.zip(swapped_in) else {
+        return Some("its state is of another version now, and it exports no `migrate`".to_owned());
+    };
+    Some(format!(
+        "its state is of version {}, as {} keeps it, which had been swapped in; {}, which the pipeline file names, keeps version {} \
+         and exports no `migrate`: to go on with these states, name {1} in the file",
+        kept.version, ran.component, runs.component, room.version
+    ))
 }
 
 #[cfg(test)]
@@ -328,12 +378,26 @@ mod tests {
             digest: Digest::of(component.as_bytes()),
         };
         let swapped = |from, to| Record::Swapped { from: running(from), to: running(to) };
-        let of = |records: &[Record]| Recovery::of(records, None).running;
+        let of = |records: &[Record]| {
+            let recovery = Recovery::of(records, None);
+            (recovery.running.clone(), recovery.swapped_in("o").cloned())
+        };
+        let both = |component| (vec![running(component)], Some(running(component)));
         let mut records = vec![started(b"p"), swapped("a", "b")];
-        assert_eq!(of(&records), [running("b")]);
+        assert_eq!(of(&records), both("b"));
         records.extend([started(b"p"), swapped("b", "c")]);
-        assert_eq!(of(&records), [running("c")]);
+        assert_eq!(of(&records), both("c"));
+        let back = |from, to| Record::RolledBack {
+            from: running(from),
+            to: running(to),
+            first: BatchTime::from_millis(1),
+            why: String::new(),
+        };
+        records.push(back("c", "b"));
+        assert_eq!(of(&records), both("b"));
+        records.push(swapped("b", "a"));
+        assert_eq!(of(&records), (vec![running("a")], None), "the pipeline names it");
         records.push(started(b"q"));
-        assert_eq!(of(&records), []);
+        assert_eq!(of(&records), (vec![], None));
     }
 }

@@ -194,8 +194,9 @@ impl Replay {
             }),
             dead_letters: DeadLetters::at(Arc::new(Disk), &folder.dead_letters()),
             clock: Arc::new(SystemClock),
+            outages: Arc::default(),
             ending: CancellationToken::new(),
-            trap_limit: None,
+            bound: None,
         };
         let mut replay = Self { past, typed: Arc::new(typed), operators, definition, runner, at };
         while let Some(before) = replay.next().filter(|next| *next < batch) {

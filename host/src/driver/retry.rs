@@ -130,7 +130,7 @@ impl Retries {
         }
         let (letters, retried) = (self.letters.clone(), cut.retried.clone());
         match spawn_blocking(move || letters.remove(&retried)).await? {
-            Ok(()) => cut.retried.iter().flat_map(named).for_each(|gone| drop(self.taken.remove(&gone))),
+            Ok(()) => self.taken.retain(|taken| !cut.retried.iter().flat_map(named).any(|gone| gone == *taken)),
             Err(error) => {
                 tracing::warn!(
                     "dead letters that were sent through again are still there until the next start: {error:#}"

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::block::BlockStore;
 use crate::checkpoint::{Checkpoints, Location, Restored};
+use crate::counted::counted;
 use crate::data_dir::PipelineDir;
 use crate::pipeline::{Loaded, Missed};
 use crate::plan::{KEY_GROUPS, Operators, Pool, Rooms};
@@ -117,10 +118,10 @@ impl Setup {
         }
         let failed = || {
             format!(
-                "the pipeline has changed since its host was killed, and {} batches are to be computed again as it was, \
-                 which cannot be done; put the pipeline back as it was and run it once, or start with --fresh, which begins \
+                "the pipeline has changed since its host was killed, and {} that it had committed are to be computed again as \
+                 it was, which cannot be done; put the pipeline back as it was and run it once, or start with --fresh, which begins \
                  anew and forgets all states",
-                recovery.recompute.len()
+                counted(recovery.recompute.len() as u64, "batch")
             )
         };
         let settled = async {
@@ -191,12 +192,20 @@ impl Setup {
                 );
                 typed.deliver(sink, with);
             }
+        } else if extent == Extent::Everything {
+            recovery.tell_dropped(&typed, operators.components().registry())?;
         }
         // What is computed again is for no sink. The definition stays whole: it is kept until this is done.
         for (name, spec) in typed.loaded.pipeline.sinks.iter().filter(|_| extent == Extent::Everything) {
             let sink = match self.ground.sinks.get(name) {
                 Some(sink) => sink.clone(),
-                None => sink::open(name, spec, typed.union(spec.inputs())?, &sink_context).await?,
+                None => match typed.delivering.get(name) {
+                    Some(with) => {
+                        let sink = typed.swapped_sink(name, with, &operators, &folder.spool());
+                        sink.with_context(|| format!("sink `{name}`, with {}, which was swapped in", with.component))?
+                    }
+                    None => sink::open(name, spec, typed.union(spec.inputs())?, &sink_context).await?,
+                },
             };
             sinks.insert(name.clone(), sink);
         }
@@ -264,9 +273,10 @@ impl Setup {
             rooms: Arc::new(Rooms { operators, blocks, sinks, state, tables: table_store, pool }),
             dead_letters,
             clock: self.clock.clone(),
+            outages: Arc::default(),
             ending: CancellationToken::new(),
             partitions,
-            trap_limit: None,
+            bound: None,
         };
         if extent == Extent::Settling {
             recovery.unfinished.clear();

@@ -8,12 +8,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::batch::{Done, TrapLimit, Uncomputed};
+use super::batch::{Done, Uncomputed};
 use super::handle::WatchLimits;
 use super::log::{Cut, Running};
 use super::recovery::Watched;
+use super::status::Watching;
 use super::typed::Fitting;
-use crate::plan::OperatorMeter;
+use crate::plan::{Bound, OperatorMeter};
 use crate::source::Position;
 use crate::state::Store;
 use crate::time::BatchTime;
@@ -73,9 +74,21 @@ impl Watch {
         self.before.is_some() && self.covers(cut) && error.is::<Uncomputed>()
     }
 
-    /// On how many rows of the next batch it may go wrong.
-    pub(super) fn trap_limit(&self) -> TrapLimit {
-        TrapLimit { operator: self.to.operator.clone(), most: self.limits.max_traps.saturating_sub(self.trapped) }
+    /// What the next batch fails beyond.
+    pub(super) fn bound(&self) -> Bound {
+        let traps = self.limits.max_traps.saturating_sub(self.trapped);
+        Bound { operator: self.to.operator.clone(), fuel: None, traps }
+    }
+
+    /// How far it is.
+    pub(super) fn watching(&self) -> Watching {
+        Watching {
+            from: self.from.running.clone(),
+            to: self.to.clone(),
+            limits: self.limits,
+            batches: self.with_rows,
+            trapped: self.trapped,
+        }
     }
 
     /// A batch was committed; whether it was the last that is watched.

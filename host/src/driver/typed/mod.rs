@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use arrow::datatypes::{Schema, SchemaRef};
 use indexmap::IndexMap;
 
+use super::delivery::Delivers;
 use super::initial;
 use super::log::Running;
 use super::sql::Query;
@@ -62,6 +63,8 @@ pub struct Typed {
     pub wanted: HashSet<String>,
     /// An operator whose input somebody wants to see.
     pub given: Option<String>,
+    /// What was swapped in to deliver the rows of sinks.
+    pub(super) delivering: BTreeMap<String, Delivers>,
 }
 
 /// A component that fits in an operator's place.
@@ -87,6 +90,7 @@ impl Typed {
             event_windows: HashMap::new(),
             wanted: HashSet::new(),
             given: None,
+            delivering: BTreeMap::new(),
             loaded,
         };
         let reached: Vec<String> = typed.loaded.graph.streams().map(str::to_owned).collect();
@@ -237,6 +241,11 @@ impl Typed {
     /// What each operator that is a component runs now.
     pub fn running(&self) -> Vec<Running> {
         self.operators.values().filter_map(TypedOperator::call).map(running).collect()
+    }
+
+    /// What an operator runs now, if it is a component.
+    pub(super) fn runs(&self, operator: &str) -> Option<Running> {
+        self.operators.get(operator).and_then(TypedOperator::call).map(running)
     }
 
     /// The operator with another component, if it fits: same world, same columns out, and states that it can go on with.
