@@ -249,7 +249,7 @@ fn given_a_sink_when_it_is_tried_then_what_it_would_send_is_printed_and_sent_onl
         let args = ["plugin", "test", &file, "--input", "lines.txt", "--config", &config];
         folder.weir(&[&args[..], more].concat())
     };
-    let head = format!("POST {}\nContent-Type: application/x-ndjson\nWeir-Part: ", receiver.url("/rows"));
+    let head = format!("POST {}\nContent-Type: application/x-ndjson\nIdempotency-Key: ", receiver.url("/rows"));
     let body = "\n\n{\"line\":\"to be\"}\n{\"line\":\"or not\"}\n\n";
     let finished = tried(&[]).ok();
     let printed = finished.stdout;
@@ -377,8 +377,7 @@ fn given_a_batch_that_waits_for_a_sink_when_that_is_swapped_then_the_new_one_goe
     requests.extend(receiver.rest());
 
     // Those that went well are not sent again; those that come again are the same.
-    let mut told: Vec<_> =
-        requests.iter().map(|request| (request.header("weir-part"), request.body.as_str())).collect();
+    let mut told: Vec<_> = told(&requests);
     assert!(told.len() > 6, "{told:?}");
     told.dedup();
     assert_eq!(told.iter().map(|(_, body)| *body).collect::<String>(), "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
