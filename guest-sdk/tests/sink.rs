@@ -64,7 +64,9 @@ proptest! {
         let expected = sales.iter().filter(|sale| sale.price <= limit).filter_map(|sale| sale.item.as_deref());
         prop_assert_eq!(sent.concat(), expected.collect::<String>());
         let parts: Vec<_> = delivered.requests().iter().map(|request| request.headers[0].1.clone()).collect();
-        let expected: Vec<_> = (0..sales.len()).step_by(chunk).map(|first| format!("5000/0/{first}")).collect();
+        let firsts = (0..sales.len()).step_by(chunk);
+        let last = |first: usize| (first + chunk).min(sales.len()) - 1;
+        let expected: Vec<_> = firsts.map(|first| format!("test/test/5000/0/{first}-{}", last(first))).collect();
         prop_assert_eq!(parts, expected);
         let rejects: Vec<_> = sales.iter().enumerate().filter_map(|(row, sale)| match sale {
             Sale { item: None, .. } => Some((row, "column `item` is null".to_owned())),

@@ -107,7 +107,7 @@ impl DataDir {
         }
         let lock = File::create(scratch.path().join("lock")).with_context(failed)?;
         let folder = PipelineDir { run: scratch.path().join("live"), path: scratch.path().to_owned(), _lock: lock };
-        Ok(PipelineCopy { folder, _scratch: scratch })
+        Ok(PipelineCopy { folder, of: run, _scratch: scratch })
     }
 
     /// The pipelines that were run here, in order.
@@ -184,7 +184,20 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
 #[derive(Debug)]
 pub struct PipelineCopy {
     folder: PipelineDir,
+    /// What it is a copy of.
+    of: PathBuf,
     _scratch: TempDir,
+}
+
+impl PipelineCopy {
+    /// An error as people can use it: it names what was copied, not the copy, which is gone when they look.
+    pub fn told(&self, error: anyhow::Error) -> anyhow::Error {
+        let (text, copy) = (format!("{error:#}"), self.folder.run.display().to_string());
+        if text.contains(&copy) {
+            return anyhow::anyhow!("{}", text.replace(&copy, &self.of.display().to_string()));
+        }
+        error
+    }
 }
 
 impl Deref for PipelineCopy {

@@ -21,6 +21,7 @@ pub mod block;
 pub mod checkpoint;
 pub mod cli;
 pub mod control;
+mod counted;
 pub mod data_dir;
 mod decode;
 pub mod driver;

@@ -23,6 +23,8 @@ pub struct Tally {
     reject_negative: bool,
     /// Panics at a key's row that is its n-th of all; only `tally-2` does.
     pub trap_at: Option<i64>,
+    /// Never comes back from a key's row that is its n-th of all; only `tally-2` does.
+    pub spin_at: Option<i64>,
     /// Panics at every state of an earlier version; only `tally-2` does.
     #[serde(default)]
     pub bad_migration: bool,

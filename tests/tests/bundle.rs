@@ -79,6 +79,7 @@ fn given_a_past_batch_when_bundled_and_run_in_another_folder_then_the_same_rows_
         assert!(!printed(&finished).is_empty());
         if let Some(sink) = sink {
             assert_eq!(printed(&finished), given(&folder, sink, 4000));
+            assert!(finished.stdout.starts_with("{\"user\":"), "columns in their order: {}", finished.stdout);
         }
     }
 }
@@ -97,6 +98,10 @@ fn given_a_batch_that_has_failed_when_bundled_then_it_fails_elsewhere_too_and_a_
     let patient = wasm("patient");
     let finished = folder.weir(&["plugin", "test", patient.to_str().unwrap(), "--input", "bad"]).ok();
     assert_eq!(printed(&finished).len(), 10, "{}", finished.stderr);
+    let evil = wasm("evil");
+    let evil = evil.to_str().unwrap();
+    let named = format!("operator `suspect` ({evil}, ");
+    folder.weir(&["plugin", "test", evil, "--input", "bad"]).refused(&[&named, "evil needs to know what to do"]);
     folder.weir(&["plugin", "test", "bad", "--max-fuel", "1"]).refused(&[]);
     let says = ["more than the 1 of --max-fuel"];
     folder.weir(&["plugin", "test", patient.to_str().unwrap(), "--input", "bad", "--max-fuel", "1"]).refused(&says);

@@ -4,6 +4,8 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use weir_tests::guests::{wasm, workspace};
 use weir_tests::http::{free_address, post};
@@ -52,12 +54,12 @@ fn receiver(answers: &[&str]) -> Receiver {
 
 /// Part and rows of requests.
 fn told(requests: &[Request]) -> Vec<(&str, &str)> {
-    requests.iter().map(|request| (request.header("weir-part"), request.body.as_str())).collect()
+    requests.iter().map(|request| (request.header("idempotency-key"), request.body.as_str())).collect()
 }
 
-const FIRST: (&str, &str) = ("1000/0/0-1", "{\"n\":0}\n{\"n\":1}\n");
-const SECOND: (&str, &str) = ("1000/0/2-2", "{\"n\":2}\n");
-const THIRD: (&str, &str) = ("2000/0/0-1", "{\"n\":3}\n{\"n\":4}\n");
+const FIRST: (&str, &str) = ("numbers/out/1000/0/0-1", "{\"n\":0}\n{\"n\":1}\n");
+const SECOND: (&str, &str) = ("numbers/out/1000/0/2-2", "{\"n\":2}\n");
+const THIRD: (&str, &str) = ("numbers/out/2000/0/0-1", "{\"n\":3}\n{\"n\":4}\n");
 
 #[test]
 fn given_a_component_when_batches_are_delivered_then_each_row_is_sent_once_in_calls_that_name_their_rows() {
@@ -247,17 +249,20 @@ fn given_a_sink_when_it_is_tried_then_what_it_would_send_is_printed_and_sent_onl
         let args = ["plugin", "test", &file, "--input", "lines.txt", "--config", &config];
         folder.weir(&[&args[..], more].concat())
     };
-    let printed = format!("POST {}\n{{\"line\":\"to be\"}}\n{{\"line\":\"or not\"}}\n\n", receiver.url("/rows"));
+    let head = format!("POST {}\nContent-Type: application/x-ndjson\nIdempotency-Key: ", receiver.url("/rows"));
+    let body = "\n\n{\"line\":\"to be\"}\n{\"line\":\"or not\"}\n\n";
     let finished = tried(&[]).ok();
-    assert_eq!(finished.stdout, printed);
-    assert!(finished.stderr.starts_with("2 rows in, 1 requests, 0 rejected; "), "{}", finished.stderr);
+    let printed = finished.stdout;
+    assert!(printed.starts_with(&head) && printed.ends_with(body), "{printed}");
+    assert_eq!(printed.lines().count(), 7, "{printed}");
+    assert!(finished.stderr.starts_with("2 rows in, 1 request, 0 rejected; "), "{}", finished.stderr);
     assert_eq!(receiver.rest(), []);
 
     let denied = format!("{} is not among --allow", receiver.url(""));
     tried(&["--allow", "http://example.org"]).refused(&[&denied]);
     assert_eq!(receiver.rest(), []);
     assert_eq!(tried(&["--allow", &receiver.url("")]).ok().stdout, printed);
-    assert_eq!(told(&receiver.rest()), [("1000/0/0-1", "{\"line\":\"to be\"}\n{\"line\":\"or not\"}\n")]);
+    assert_eq!(told(&receiver.rest()), [("test/test/1000/0/0-1", "{\"line\":\"to be\"}\n{\"line\":\"or not\"}\n")]);
 
     assert_eq!(tried(&["--allow", "example.org"]).status.code(), Some(2));
     tried(&["--key", "line"]).refused(&["is a sink", "--key"]);
@@ -295,6 +300,9 @@ fn given_a_running_sink_when_component_and_grants_are_swapped_then_the_change_is
     post_row(1);
     host.rows_in(1);
     swap(&["webhook@0.1.0", "--trial", "3"]).refused(&["`out` is a sink, which cannot be tried"]);
+    let watched = "`out` is a sink, which is not watched";
+    swap(&["hook@2.0.0", "--watch", "3"]).refused(&[watched, "leave --watch and --max-traps out"]);
+    swap(&["hook@2.0.0", "--max-traps", "3"]).refused(&[watched]);
     swap(&["--back"]).refused(&["name the component that `out` is to go back to"]);
     swap(&["hashtags@0.1.0"]).refused(&["world `transform`, not `sink`"]);
     let swapped = swap(&["hook@2.0.0", "--allow", "http://127.0.0.1:1"]).ok().stdout;
@@ -306,14 +314,71 @@ fn given_a_running_sink_when_component_and_grants_are_swapped_then_the_change_is
         "{status}"
     );
     post_row(2);
-    host.finish().refused(&["is not among `allow` of [sinks.out]"]);
+    let denied = "is not among what the last swap of the sink has granted (`weir swap out hook@2.0.0 --allow …`)";
+    host.finish().refused(&[denied, "after a change of the pipeline file"]);
     assert_eq!(bodies(), ["{\"n\":0}\n", "{\"n\":1}\n"]);
 
-    // What was swapped in stays as long as the pipeline does; the row is not lost.
-    folder.start(&text("100ms")).finish().refused(&["is not among `allow` of [sinks.out]"]);
+    // What was swapped in stays as long as the pipeline does, whatever became of its name; the row is not lost.
+    folder.weir(&["plugin", "remove", "hook@2.0.0"]).ok();
+    folder.start(&text("100ms")).finish().refused(&["with hook@2.0.0 (", denied]);
     let mut host = folder.start(&text("50ms")).started();
+    let dropped = "the pipeline file has changed: component and grants of the sink are those that it names, not those of the \
+                   last swap";
+    let told = host.seen(dropped).next().expect("it is told");
+    assert_eq!((&told.fields["delivers"], &told.fields["swapped_in"]), (&"webhook@0.1.0".into(), &"hook@2.0.0".into()));
     host.wait_for("the batch that waited", |event| event.is("batch committed"));
     host.terminate();
     host.finish().ok();
     assert_eq!(bodies(), ["{\"n\":2}\n"]);
+}
+
+#[test]
+fn given_a_batch_that_waits_for_a_sink_when_that_is_swapped_then_the_new_one_goes_on_with_it_at_once() {
+    let (folder, free) = (Folder::new(), free_address());
+    // The second request, and all that come again for it, are put off until the sink is well.
+    let well = Arc::new(AtomicBool::new(false));
+    let (is_well, mut first) = (well.clone(), true);
+    let receiver = Receiver::answering(move |_| {
+        let taken = std::mem::take(&mut first) || is_well.load(Ordering::SeqCst);
+        (if taken { "204 No Content" } else { "503 Busy" }.to_owned(), String::new())
+    });
+    let mut hook = fs::read(wasm("webhook")).unwrap();
+    // A custom section, which changes nothing but the digest.
+    hook.extend_from_slice(&[0, 2, 1, b'x']);
+    folder.write("hook.wasm", hook);
+    folder.weir(&["plugin", "register", "hook.wasm", "--name", "hook", "--version", "2.0.0"]).ok();
+    let text = format!(
+        "name = \"numbers\"\nbatch = {{ interval = \"100ms\" }}\n[sources.numbers]\ntype = \"http\"\nlisten = \"{free}\"\n\
+         format = \"json\"\nschema = {{ n = \"int64\" }}\n[sinks.out]\ntype = \"component\"\ncomponent = \"webhook@0.1.0\"\n\
+         inputs = [\"numbers\"]\nmax_rows = 1\nallow = [\"{}\"]\nconfig = {{ url = \"{}\" }}\n",
+        receiver.url(""),
+        receiver.url("/rows")
+    );
+    let mut host = folder.start(&text).started();
+    post(&format!("http://{free}/"), None, "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n");
+    host.wait_for("the outage", |event| event.is("the sink is not available; the batch waits for it"));
+    let status = || folder.weir(&["status"]).ok().stdout;
+    let waits = "sink out is not available, and batch ";
+    assert!(status().contains(waits) && status().contains("with webhook@0.1.0 ("), "{}", status());
+
+    let swapped = folder.weir(&["swap", "out", "hook@2.0.0"]).ok().stdout;
+    assert!(swapped.contains(", which waits for the sink, is delivered by hook@2.0.0 from here on\n"), "{swapped}");
+    let mut requests = receiver.rest();
+    // One that was under way may be among them.
+    requests.extend((0..3).map(|_| receiver.next()));
+    assert!(status().contains(waits) && status().contains("with hook@2.0.0 ("), "{}", status());
+    well.store(true, Ordering::SeqCst);
+    host.rows_in(3);
+    assert!(!status().contains(waits), "{}", status());
+    post(&format!("http://{free}/"), None, "{\"n\":3}\n");
+    host.rows_in(1);
+    host.terminate();
+    host.finish().ok();
+    requests.extend(receiver.rest());
+
+    // Those that went well are not sent again; those that come again are the same.
+    let mut told: Vec<_> = told(&requests);
+    assert!(told.len() > 6, "{told:?}");
+    told.dedup();
+    assert_eq!(told.iter().map(|(_, body)| *body).collect::<String>(), "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
 }

@@ -61,6 +61,8 @@ fn given_a_log_damaged_in_the_middle_when_the_host_starts_then_it_refuses_and_ch
         "begin anew with --fresh",
     ];
     folder.weir(&["run", "p.toml"]).refused(&says);
+    // It works on a copy, which nobody can mend.
+    folder.weir(&["verify"]).refused(&says);
     assert_eq!(fs::read(&log).expect("it is there"), bytes);
     folder.weir(&["run", "--fresh", "p.toml"]).ok();
 }

@@ -256,7 +256,7 @@ fn given_several_hosts_when_asked_for_status_then_one_has_to_be_chosen() {
     host.batch();
     second.batch();
     let status = folder.weir(&["status", "--pipeline", "other"]).ok().stdout;
-    assert!(status.contains("pipeline other") && status.contains("batches of 100ms"), "{status}");
+    assert!(status.contains("pipeline other") && status.contains(" of 100ms, "), "{status}");
     second.terminate();
     second.finish().ok();
     assert_eq!(folder.status()["pipeline"], "p");

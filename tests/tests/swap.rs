@@ -154,3 +154,26 @@ fn given_swaps_when_they_are_taken_back_then_the_ones_before_run_again_and_statu
     host.terminate();
     host.finish().ok();
 }
+
+#[test]
+fn given_a_swap_when_the_pipeline_file_is_changed_then_it_is_said_that_the_file_names_what_runs() {
+    let folder = Folder::new();
+    let mut host = folder.start(&pipeline("1000/s")).started();
+    host.batch();
+    swap(&folder, &mut host, &["stamp-b@0.1.0"], "stamp-b@0.1.0");
+    host.terminate();
+    host.finish().ok();
+    let dropped = "the pipeline file has changed: the operator runs what it names, not what had been swapped in";
+    for (rate, swaps_dropped) in [("1000/s", 0), ("900/s", 1), ("900/s", 0)] {
+        let mut host = folder.start(&pipeline(rate)).started();
+        host.batch();
+        let seen: Vec<&Event> = host.seen(dropped).collect();
+        assert_eq!(seen.len(), swaps_dropped, "{rate}");
+        for event in seen {
+            let named = ["operator", "runs", "swapped_in"].map(|field| &event.fields[field]);
+            assert_eq!(named, ["stamp", "stamp-a@0.1.0", "stamp-b@0.1.0"]);
+        }
+        host.terminate();
+        host.finish().ok();
+    }
+}

@@ -88,10 +88,11 @@ pub trait Operator: Sized {
     fn write(&self, part: Part, chunk: &Chunk) -> Result<Vec<rows::Reject>, Failure>;
 }
 
-/// `BATCH_MILLIS/PARTITION/FIRST_ROW`: the same whenever the same rows come again, and the same for rows of another sink.
+/// `PIPELINE/SINK/BATCH_MILLIS/PARTITION/FIRST-LAST`: the same whenever the same rows come again, and never that of others.
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.batch_time, self.partition, self.first_row)
+        let Self { pipeline, sink, batch_time, partition, partitions: _, first_row, last_row } = self;
+        write!(f, "{pipeline}/{sink}/{batch_time}/{partition}/{first_row}-{last_row}")
     }
 }
 

@@ -112,7 +112,15 @@ impl<O: Operator> Task<'_, O> {
         while start < rows {
             let end = start.saturating_add(chunk).min(rows);
             let batch_time = at.as_millis().try_into().map_err(|_| "a batch before the Unix epoch".to_owned())?;
-            let part = Part { batch_time, partition: 0, partitions: 1, first_row: start as u64 };
+            let part = Part {
+                pipeline: "test".into(),
+                sink: "test".into(),
+                batch_time,
+                partition: 0,
+                partitions: 1,
+                first_row: start as u64,
+                last_row: end as u64 - 1,
+            };
             if let Err(failure) = self.write(part, start..end)? {
                 return Ok(Err(failure));
             }

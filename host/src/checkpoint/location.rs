@@ -181,12 +181,6 @@ impl Location {
         .await??;
         Ok(())
     }
-
-    /// Sees to it that what was removed stays so after a crash.
-    pub(super) async fn sync_names(&self) -> Result<()> {
-        let Some(folder) = self.folder.clone() else { return Ok(()) };
-        spawn_blocking(move || File::open(&folder)?.sync_all()).await?.with_context(|| format!("syncing {self}"))
-    }
 }
 
 /// What to tell, and do, when checkpoints cannot be had.

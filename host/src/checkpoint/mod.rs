@@ -213,21 +213,11 @@ impl Checkpoints {
     /// fails, those before are as they were, and the next is to hold everything.
     pub async fn write(&mut self, saved: Saved, positions: BTreeMap<String, Position>) -> Result<u64> {
         let continued = std::mem::take(&mut self.continued);
-        let (kind, objects) = match (&saved.states, self.kept.last()) {
+        let (kind, mut objects) = match (&saved.states, self.kept.last()) {
             (SavedStates::All(_), _) => ("all", Vec::new()),
             (SavedStates::Changed(_), Some(last)) if continued => ("changes", last.objects.clone()),
             (SavedStates::Changed(_), _) => bail!("there is no checkpoint that changes could go on from"),
         };
-        self.add(kind, objects, saved, positions).await
-    }
-
-    async fn add(
-        &mut self,
-        kind: &str,
-        mut objects: Vec<Object>,
-        saved: Saved,
-        positions: BTreeMap<String, Position>,
-    ) -> Result<u64> {
         let batch = saved.batch;
         let name = format!("{:020}.{kind}", batch.as_millis());
         let pieces = format::pieces(saved, positions)?.map(|piece| Ok(Bytes::from(piece?)));
@@ -242,23 +232,9 @@ impl Checkpoints {
         Ok(bytes)
     }
 
-    /// Goes back to an earlier batch, of which all is given; none: to before the first. Checkpoints of later batches go. A
-    /// crash on the way leaves the newest of those that are still there.
-    pub async fn go_back(&mut self, to: Option<Saved>, positions: BTreeMap<String, Position>) -> Result<()> {
-        let batch = to.as_ref().map(|saved| saved.batch);
-        let later = self.kept.iter().position(|kept| Some(kept.batch) > batch).unwrap_or(self.kept.len());
-        let later = self.kept.split_off(later);
+    /// The next checkpoint is to hold everything: what has changed since the last is not known.
+    pub fn begin_anew(&mut self) {
         self.continued = false;
-        if let Some(saved) = to.filter(|saved| self.kept.last().is_none_or(|last| last.batch != saved.batch)) {
-            // A name of its own: later checkpoints may still name another object of this batch.
-            self.add("back", Vec::new(), saved, positions).await?;
-        }
-        for manifest in later.iter().rev() {
-            self.location.remove(&manifest_name(manifest.batch)).await?;
-        }
-        self.location.sync_names().await?;
-        self.continued = batch.is_some();
-        Ok(())
     }
 
     /// Goes on in another location, which has nothing yet: all that are kept are copied there. When it fails, they are

@@ -38,7 +38,8 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let bundle = runtime.block_on(async {
         let replay = Replay::open(&folder, operators, past.threads(), *batch).await?;
         replay.bundle(*batch, operator).await
-    })?;
+    });
+    let bundle = bundle.map_err(|error| folder.told(error))?;
     let bytes = bundle.to_bytes()?;
     let size = ByteSize::b(bytes.len() as u64).display().iec();
     std::fs::write(&to, bytes).with_context(|| format!("cannot write {}", to.display()))?;

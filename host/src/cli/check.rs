@@ -53,7 +53,8 @@ fn described(sink: &SinkSpec) -> (&str, String) {
 fn check_sinks(typed: &Typed, operators: &Operators) -> Result<()> {
     for (name, sink) in &typed.loaded.pipeline.sinks {
         let input = typed.union(sink.inputs())?;
-        SinkComponent::of(name, sink, &input, operators.components()).with_context(|| format!("sink `{name}`"))?;
+        SinkComponent::of(&typed.loaded.name, name, sink, &input, operators.components())
+            .with_context(|| format!("sink `{name}`"))?;
     }
     Ok(())
 }

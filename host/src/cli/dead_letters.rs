@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use super::replay::pipeline;
 use crate::control::{Client, Sent, Wanted};
+use crate::counted::counted;
 use crate::data_dir::DataDir;
 use crate::driver::{DeadLetters, Letter};
 use crate::storage::Disk;
@@ -36,7 +37,7 @@ pub(in crate::cli) struct List {
     #[arg(long)]
     once: bool,
 
-    /// How to print them: for people, with long texts cut short, or whole, as JSON
+    /// How to print them: for people, with long rows cut short, or whole, as JSON
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -100,6 +101,9 @@ fn list(args: &List, data: &DataDir) -> Result<()> {
         }
     }
     let ending = match (count, stay) {
+        (0, _) if !args.once && has_letters(&name, true, data) => {
+            "no dead letters of live runs; the last run with --once has some: list them with --once".to_owned()
+        }
         (0, _) => "no dead letters".to_owned(),
         (count, 0) => letters_of(count),
         (count, stay) => format!("{}, {stay} of them not to be sent through again", letters_of(count)),
@@ -114,18 +118,23 @@ fn list(args: &List, data: &DataDir) -> Result<()> {
     }
 }
 
-fn letters_of(count: u64) -> String {
-    format!("{count} dead letter{}", if count == 1 { "" } else { "s" })
+/// Whether there are dead letters of a pipeline's live runs, or of its last run over all input.
+fn has_letters(pipeline: &str, once: bool, data: &DataDir) -> bool {
+    let letters = DeadLetters::at(Arc::new(Disk), &data.dead_letters(pipeline, once));
+    letters.batches().is_ok_and(|batches| !batches.is_empty())
 }
 
-/// Most characters of a reason, and of a row, that a line shows.
-const REASON: usize = 80;
+fn letters_of(count: u64) -> String {
+    counted(count, "dead letter")
+}
+
+/// Most characters of a row that a line shows.
 const ROW: usize = 200;
 
 fn line(letter: &Letter) -> String {
     let Letter { batch_time, rejected } = letter;
     let component = rejected.component.as_deref().unwrap_or("-");
-    let reason = short(rejected.reason.lines().next().unwrap_or_default(), REASON);
+    let reason = rejected.reason.lines().collect::<Vec<_>>().join(" ");
     format!("{batch_time}  {}  {component}  {reason}  {}", rejected.operator, short(&rejected.row.to_string(), ROW))
 }
 
@@ -138,7 +147,14 @@ fn short(text: &str, most: usize) -> String {
 
 fn retry(args: &Retry, data: &DataDir) -> Result<()> {
     let wanted = Wanted { operator: args.operator.clone(), batch: args.batch };
-    let resent = Client::find(data, args.pipeline.as_deref())?.retry(&wanted)?;
+    let client = Client::find(data, args.pipeline.as_deref()).map_err(|error| match pipeline(args.pipeline.as_deref(), data) {
+        Ok(name) if !has_letters(&name, false, data) && has_letters(&name, true, data) => anyhow!(
+            "pipeline `{name}` has dead letters of its last run with --once alone, which are not sent through again: mend what \
+             they lack, and run it once more, over all its input ({error:#})"
+        ),
+        _ => error,
+    })?;
+    let resent = client.retry(&wanted)?;
     for Sent { operator, letters, batch } in resent.sent {
         let go = if letters == 1 { "goes" } else { "go" };
         outln!("{} of `{operator}` {go} with batch {batch}", letters_of(letters))?;

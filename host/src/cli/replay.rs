@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use bytesize::ByteSize;
 
 use super::check::operators;
+use crate::counted::counted;
 use crate::data_dir::{DataDir, PipelineCopy};
 use crate::driver::{Compared, Difference, Recomputed, Replay, Side, Tried, cores};
 use crate::operator::Reference;
@@ -81,7 +82,7 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let folder = args.past.copy(data)?;
     let operators = operators(data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(replay(args, &folder, operators))
+    runtime.block_on(replay(args, &folder, operators)).map_err(|error| folder.told(error))
 }
 
 async fn replay(args: &Args, folder: &PipelineCopy, operators: Arc<Operators>) -> Result<()> {
@@ -124,8 +125,8 @@ fn costs(side: &Side) -> String {
     let mut text = format!("{} out, {}", meter.rows_out, ByteSize::b(meter.bytes_out).display().iec());
     if meter.calls > 0 {
         text.push_str(&format!(
-            "; {} calls, {} fuel, at most {} of memory, {:.1?}",
-            meter.calls,
+            "; {}, {} fuel, at most {} of memory, {:.1?}",
+            counted(meter.calls, "call"),
             meter.fuel,
             ByteSize::b(meter.peak_memory).display().iec(),
             meter.time

@@ -9,10 +9,12 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::check::{load, operators};
 use super::progress;
 use crate::control;
+use crate::counted::counted;
 use crate::data_dir::{DataDir, HostFile};
 use crate::driver::{Ground, Handle, Setup, Status, SystemClock, Typed, cores, forget};
 use crate::plan::Operators;
@@ -60,6 +62,9 @@ pub(in crate::cli) struct Args {
     query_memory: Size,
 }
 
+/// How long answers may take on their way when the host has come to its end.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
 /// 9000-01-01, after 1970.
 const LATEST_START: Duration = Duration::from_secs(221_845_392_000);
 
@@ -82,10 +87,11 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
         let folder = data.dead_letters(&status.pipeline, args.once);
         let kept =
             if folder.exists() { format!("; dead letters are kept in {}", folder.display()) } else { String::new() };
-        eprintln!("{} rows were rejected{kept}", status.rejected);
+        let were = if status.rejected == 1 { "was" } else { "were" };
+        eprintln!("{} {were} rejected{kept}", counted(status.rejected, "row"));
     }
     for (operator, meter) in status.meters.iter().filter(|(_, meter)| meter.late > 0) {
-        eprintln!("{} rows came to operator `{operator}` after their windows had closed", meter.late);
+        eprintln!("{} came to operator `{operator}` after their windows had closed", counted(meter.late, "row"));
     }
     Ok(())
 }
@@ -135,10 +141,14 @@ async fn host(
     let _announced = folder.announce(&HostFile { pipeline: name.clone(), address, pid: std::process::id() })?;
     tracing::info!(pipeline = %name, control = %address, data_dir = %data.root().display(), "started");
 
-    let api = tokio::spawn(control::serve(listener, handle.clone(), operators, reader, folder.spool()));
+    let over = CancellationToken::new();
+    let api = control::serve(listener, handle.clone(), operators, reader, folder.spool(), over.clone());
+    let api = tokio::spawn(api);
     let signals = tokio::spawn(stop_on_signals(handle));
     let status = driver.run().await;
-    api.abort();
+    over.cancel();
+    // Who asked has an answer by now; reading the host's data may be broken off.
+    let _ = tokio::time::timeout(LAST_ANSWERS, api).await;
     signals.abort();
     status
 }

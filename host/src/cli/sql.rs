@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::out::copy;
 use crate::control::{Client, Listing, Question};
+use crate::counted::counted;
 use crate::data_dir::DataDir;
 use crate::query::{AnswerFormat, Entry, as_of};
 use crate::rows::{Columns, describe};
@@ -67,8 +68,7 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     if args.format == AnswerFormat::Table {
         let as_of = rows.as_of.map_or_else(|| as_of(None), |batch| format!("as of batch {batch}"));
         let count = rows.count.unwrap_or_default();
-        let noun = if count == 1 { "row" } else { "rows" };
-        outln!("{as_of} ({count} {noun})")?;
+        outln!("{as_of} ({})", counted(count, "row"))?;
     }
     if rows.more {
         eprintln!("there are more rows than these {}; to see more, raise --limit", args.limit);
@@ -80,13 +80,13 @@ fn list(listing: &Listing) -> Result<()> {
     for entry in &listing.entries {
         match entry {
             Entry::Stream { name, columns, batches: Some(batches) } => {
-                outln!("{name} (stream, {batches} batches kept): {}", shown(columns))?;
+                outln!("{name} (stream, {} kept): {}", counted(*batches, "batch"), shown(columns))?;
             }
             Entry::Stream { name, .. } => {
                 outln!("{name} (stream): nothing is kept; set `remember` on it or on [batch]")?;
             }
             Entry::Table { name, columns } => outln!("{name} (table): {}", shown(columns))?,
-            Entry::State { name, columns, keys } => outln!("{name} ({keys} keys): {}", shown(columns))?,
+            Entry::State { name, columns, keys } => outln!("{name} ({}): {}", counted(*keys, "key"), shown(columns))?,
         }
     }
     outln!("{}", as_of(listing.as_of))

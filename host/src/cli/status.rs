@@ -4,8 +4,9 @@ use anyhow::Result;
 use bytesize::ByteSize;
 
 use super::progress::line;
-use super::swap::origins;
-use crate::control::{Client, Delivers, RolledBack, Status};
+use super::swap::{difference, origins};
+use crate::control::{Client, Delivers, Outage, RolledBack, Status, Trying, Watching};
+use crate::counted::counted;
 use crate::data_dir::DataDir;
 
 /// Which host.
@@ -32,11 +33,11 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
 
 fn print(status: &Status) -> Result<()> {
     outln!(
-        "pipeline {}: {} batches of {}, {} rows in, {} out, {} rejected",
+        "pipeline {}: {} of {}, {} in, {} out, {} rejected",
         status.pipeline,
-        status.batches,
+        counted(status.batches, "batch"),
         humantime::format_duration(status.interval),
-        status.rows_in,
+        counted(status.rows_in, "row"),
         status.rows_out,
         status.rejected
     )?;
@@ -55,7 +56,12 @@ fn print(status: &Status) -> Result<()> {
         out!("{name}{what}: ")?;
         // How many rows a query takes is its own affair.
         if running.is_some() || meter.rows_in > 0 {
-            out!("{} rows in, {}; ", meter.rows_in, ByteSize::b(meter.bytes_in).display().iec())?;
+            out!("{} in", counted(meter.rows_in, "row"))?;
+            // Of a source, rows are known as they are made of records.
+            if running.is_some() {
+                out!(", {}", ByteSize::b(meter.bytes_in).display().iec())?;
+            }
+            out!("; ")?;
         }
         out!("{} out, {}, {} rejected", meter.rows_out, ByteSize::b(meter.bytes_out).display().iec(), meter.rejected)?;
         if meter.trapped > 0 {
@@ -66,14 +72,17 @@ fn print(status: &Status) -> Result<()> {
         }
         if meter.calls > 0 {
             out!(
-                "; {} calls in {:.1?}, {} fuel, at most {} of memory",
-                meter.calls,
+                "; {} in {:.1?}, {} fuel, at most {} of memory",
+                counted(meter.calls, "call"),
                 meter.time,
                 meter.fuel,
                 ByteSize::b(meter.peak_memory).display().iec()
             )?;
         }
         outln!()?;
+    }
+    if let Some(Outage { sink, batch, reason, .. }) = &status.waiting {
+        outln!("sink {sink} is not available, and batch {batch} waits for it: {reason}")?;
     }
     for (name, Delivers { component, digest, allow }) in &status.sinks {
         outln!("sink {name} ({component}, {}): may send to {}", digest.short(), origins(allow))?;
@@ -85,6 +94,29 @@ fn print(status: &Status) -> Result<()> {
     for (name, kept) in &status.kept {
         let (batches, rows) = (grouped(kept.batches), grouped(kept.rows));
         outln!("{name}: batches kept {batches}, rows kept {rows}")?;
+    }
+    if let Some(Trying { from, to, limits, shown }) = &status.trial {
+        outln!(
+            "operator {}: {} is tried beside {}, {} of {} with rows so far: {}",
+            to.operator,
+            to.component,
+            from.component,
+            shown.batches,
+            counted(limits.batches.get().into(), "batch"),
+            difference(shown)
+        )?;
+    }
+    if let Some(Watching { from, to, limits, batches, trapped }) = &status.watch {
+        outln!(
+            "operator {}: {} is watched, {batches} of {} with rows so far: it went wrong on {}, and is rolled back to {} on \
+             more than {}",
+            to.operator,
+            to.component,
+            counted(limits.batches.into(), "batch"),
+            counted(*trapped, "row"),
+            from.component,
+            limits.max_traps
+        )?;
     }
     if let Some(RolledBack { from, to, first_batch, why }) = &status.rolled_back {
         outln!(

@@ -4,9 +4,12 @@ use std::num::NonZeroU32;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::control::{Client, RedirectRequest, Redirected, SwapRequest, TrialLimits, Trialled, WatchLimits};
+use crate::control::{
+    Client, Delivering, RedirectRequest, Redirected, SwapRequest, TrialLimits, Trialled, WaitingBatch, WatchLimits,
+};
+use crate::counted::counted;
 use crate::data_dir::DataDir;
-use crate::origin::Origin;
+use crate::origin::{NotAnOrigin, Origin};
 
 /// What to put where.
 #[derive(Debug, clap::Args)]
@@ -30,25 +33,59 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = share, requires = "trial")]
     max_diff: f64,
 
-    /// Most fuel that it may use in the trial, as in 1.2 for a fifth more than the one before [default: no limit]
+    /// Most fuel that it may use in the trial, as in 1.2 for a fifth more than the one before [default: no limit over all
+    /// batches, and ten times in each: then it is stopped]
     #[arg(long, value_name = "TIMES", value_parser = times, requires = "trial")]
     max_cost: Option<f64>,
 
     /// Watch it for so many batches with rows after the swap: when one fails, it is rolled back by itself; 0 for not at all
-    #[arg(long, value_name = "BATCHES", default_value_t = 10, conflicts_with = "back")]
-    watch: u32,
+    /// [default: 10]
+    #[arg(long, value_name = "BATCHES", conflicts_with = "back")]
+    watch: Option<u32>,
 
-    /// Most rows on which it may go wrong in these batches (trap, or overrun a limit) before it is rolled back
-    #[arg(long, value_name = "ROWS", default_value_t = 0, conflicts_with = "back")]
-    max_traps: u64,
+    /// Most rows on which it may go wrong in these batches (trap, or overrun a limit) before it is rolled back, and in its
+    /// trial, beyond those of the one before [default: 0]
+    #[arg(long, value_name = "ROWS", conflicts_with = "back")]
+    max_traps: Option<u64>,
 
-    /// The origins to which a sink may send from now on, in place of those that it may; none after it: to none
-    #[arg(long, value_name = "ORIGIN", num_args = 0.., conflicts_with_all = ["back", "trial"])]
-    allow: Option<Vec<Origin>>,
+    /// An origin to which a sink may send from now on, in place of all those that it may; several with commas, or given
+    /// again; none: to nobody
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', value_parser = grant, conflicts_with_all = ["back", "trial"])]
+    allow: Vec<Grant>,
 
     /// The pipeline, where several hosts run with the same data folder
     #[arg(long, value_name = "NAME")]
     pipeline: Option<String>,
+}
+
+/// What a sink is granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Grant {
+    Nobody,
+    To(Origin),
+}
+
+fn grant(text: &str) -> Result<Grant, String> {
+    match text {
+        "none" => Ok(Grant::Nobody),
+        origin => origin.parse().map(Grant::To).map_err(|error: NotAnOrigin| error.to_string()),
+    }
+}
+
+/// The origins that are granted, if anything is said of them.
+fn granted(grants: &[Grant]) -> Result<Option<Vec<Origin>>> {
+    let origins: Vec<Origin> = grants
+        .iter()
+        .filter_map(|grant| match grant {
+            Grant::To(origin) => Some(origin.clone()),
+            Grant::Nobody => None,
+        })
+        .collect();
+    ensure!(
+        grants.len() == origins.len() || origins.is_empty(),
+        "--allow none goes with no other origin: it grants nothing"
+    );
+    Ok((!grants.is_empty()).then_some(origins))
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -67,22 +104,29 @@ fn times(text: &str) -> Result<f64, String> {
     times.ok_or_else(|| "write how many times as much, as in 1.2".to_owned())
 }
 
+/// Batches with rows for which a swap is watched.
+const WATCHED: u32 = 10;
+
 pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
-    let Args { max_diff, max_cost, max_traps, .. } = *args;
+    let Args { max_diff, max_cost, .. } = *args;
     let request = SwapRequest {
         operator: args.operator.clone(),
         component: args.component.clone(),
         trial: args.trial.map(|batches| TrialLimits { batches, max_diff, max_cost }),
-        watch: WatchLimits { batches: args.watch, max_traps },
+        watch: WatchLimits { batches: args.watch.unwrap_or(WATCHED), max_traps: args.max_traps.unwrap_or(0) },
     };
     let client = Client::find(data, args.pipeline.as_deref())?;
-    if client.status()?.sinks.contains_key(&args.operator) {
+    let status = client.status()?;
+    if status.sinks.contains_key(&args.operator) {
         return redirect(args, &client);
     }
-    ensure!(args.allow.is_none(), "`{}` is no sink that is a component: --allow is for sinks", args.operator);
-    if let (Some(batches), Some(component)) = (args.trial, &args.component) {
+    ensure!(args.allow.is_empty(), "`{}` is no sink that is a component: --allow is for sinks", args.operator);
+    let before = status.operators.iter().find(|running| running.operator == args.operator);
+    if let (Some(batches), Some(component), Some(before)) = (args.trial, &args.component, before) {
         eprintln!(
-            "{component} is tried in operator `{}` for {batches} batches; end this command to give up",
+            "trying {component} beside {} for {} with rows in operator `{}`; end this command to give up",
+            before.component,
+            counted(batches.get().into(), "batch"),
             args.operator
         );
     }
@@ -106,10 +150,15 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
 fn redirect(args: &Args, client: &Client) -> Result<()> {
     let sink = &args.operator;
     ensure!(args.trial.is_none(), "`{sink}` is a sink, which cannot be tried: rows that were sent are sent");
+    ensure!(
+        args.watch.is_none() && args.max_traps.is_none(),
+        "`{sink}` is a sink, which is not watched, since rows that were sent are sent: leave --watch and --max-traps out; a call \
+         that goes wrong stops the host, and is made again when it is started"
+    );
     let component =
         args.component.clone().with_context(|| format!("name the component that `{sink}` is to go back to"))?;
-    let request = RedirectRequest { sink: sink.clone(), component, allow: args.allow.clone() };
-    let Redirected { from, to, .. } = client.redirect(&request)?;
+    let request = RedirectRequest { sink: sink.clone(), component, allow: granted(&args.allow)? };
+    let Delivering { swap: Redirected { from, to, .. }, waiting } = client.redirect(&request)?;
     outln!(
         "sink `{sink}` runs {} ({}) from the next batch on that begins; before: {} ({})",
         to.component,
@@ -117,6 +166,18 @@ fn redirect(args: &Args, client: &Client) -> Result<()> {
         from.component,
         from.digest.short()
     )?;
+    match waiting {
+        None => {}
+        Some(WaitingBatch { batch, taken_over: true }) => {
+            outln!("batch {batch}, which waits for the sink, is delivered by {} from here on", to.component)?;
+        }
+        Some(WaitingBatch { batch, taken_over: false }) => outln!(
+            "batch {batch}, which waits for the sink, stays with {}: {} reads columns that were not staged for it; to have it \
+             deliver that batch, too, stop the host and start it again",
+            from.component,
+            to.component
+        )?,
+    }
     if from.allow == to.allow {
         return outln!("it may send to {}, as before", origins(&to.allow));
     }
@@ -137,15 +198,62 @@ pub(super) fn origins(allow: &[Origin]) -> String {
 
 fn show(trial: &Trialled) -> Result<()> {
     outln!(
-        "tried over {} batches with {} rows: {} of {} rows differ ({:.3} %), {:.3} times the fuel, {:.1?} instead of {:.1?}",
-        trial.batches,
-        trial.rows_in,
-        trial.differing,
-        trial.rows,
-        trial.diff() * 100.0,
-        trial.cost(),
+        "tried over {} with {}: {}, {:.1?} instead of {:.1?}",
+        counted(trial.batches.into(), "batch"),
+        counted(trial.rows_in, "row"),
+        difference(trial),
         trial.time.1,
         trial.time.0
     )?;
+    if let Some(first) = &trial.first_reject {
+        outln!("the first row that it rejected, in {first}")?;
+    }
     trial.examples.iter().try_for_each(|row| outln!("{row}"))
+}
+
+/// What a trial has shown, in a line.
+pub(super) fn difference(trial: &Trialled) -> String {
+    let (before, now) = trial.rejected;
+    let rejected =
+        if before == now { String::new() } else { format!(", {} rejected instead of {before}", counted(now, "row")) };
+    format!("{}, {:.3} times the fuel{rejected}", trial.differ(), trial.cost())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test should say where")]
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Swap {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// The component and the origins that a command line means.
+    fn meant(line: &str) -> Result<(Option<String>, Option<Vec<String>>)> {
+        let args = Swap::try_parse_from(line.split(' '))?.args;
+        let origins = granted(&args.allow)?.map(|origins| origins.iter().map(ToString::to_string).collect());
+        Ok((args.component, origins))
+    }
+
+    #[test]
+    fn an_origin_is_granted_with_each_allow_and_the_component_may_stand_behind_it() {
+        let two = || Some(vec!["http://a".to_owned(), "http://b:81".to_owned()]);
+        for (line, origins) in [
+            ("swap s c@1", None),
+            ("swap s --allow http://a c@1", Some(vec!["http://a".to_owned()])),
+            ("swap s --allow http://a --allow http://b:81 c@1", two()),
+            ("swap s --allow http://a,http://b:81 c@1", two()),
+            ("swap s c@1 --allow none", Some(vec![])),
+        ] {
+            assert_eq!(meant(line).unwrap(), (Some("c@1".to_owned()), origins), "{line}");
+        }
+        for line in ["swap s c@1 --allow", "swap s c@1 --allow none,http://a", "swap s c@1 --allow c@2"] {
+            assert!(meant(line).is_err(), "{line}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::check::operators;
 use super::replay::{PastArgs, differing};
+use crate::counted::counted;
 use crate::data_dir::{DataDir, PipelineCopy};
 use crate::driver::{Past, Replay};
 use crate::plan::Operators;
@@ -30,10 +31,12 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let folder = args.past.copy(data)?;
     let operators = operators(data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (batches, differing) = runtime.block_on(verify(args, &folder, operators))?;
+    let verified = runtime.block_on(verify(args, &folder, operators));
+    let (batches, differing) = verified.map_err(|error| folder.told(error))?;
     outln!("batches {batches} differing {differing}")?;
     if differing > 0 {
-        bail!("{differing} of {batches} batches give other rows than they did");
+        let give = if differing == 1 { "gives other rows than it did" } else { "give other rows than they did" };
+        bail!("{differing} of {} {give}", counted(batches, "batch"));
     }
     Ok(())
 }

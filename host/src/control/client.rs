@@ -10,7 +10,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use super::{
-    AS_OF, ErrorBody, Found, GetRequest, Listing, MORE, Question, ROWS, RedirectRequest, Redirected, Resent,
+    AS_OF, Delivering, ErrorBody, Found, GetRequest, Listing, MORE, Question, ROWS, RedirectRequest, Resent,
     ScanRequest, Status, SwapRequest, Swapped, Wanted,
 };
 use crate::data_dir::{DataDir, HostFile};
@@ -79,7 +79,15 @@ impl Client {
         let swap = self.agent.post(self.url("swap")).config();
         let patience = request.trial.is_none().then_some(PATIENCE);
         let swap = swap.timeout_global(patience).build();
-        self.read(swap.send_json(request))
+        match (swap.send_json(request), request.trial, &request.component) {
+            (Err(error), Some(_), Some(component)) => bail!(
+                "the host of pipeline `{}` (process {}) is gone, and the trial of {component} has come to no end: nothing was \
+                 swapped, unless just before; `weir status` says what runs when the host is started again ({error})",
+                self.host.pipeline,
+                self.host.pid
+            ),
+            (answer, _, _) => self.read(answer),
+        }
     }
 
     /// Sends dead letters through again.
@@ -90,7 +98,7 @@ impl Client {
     }
 
     /// Swaps a sink's component.
-    pub fn redirect(&self, request: &RedirectRequest) -> Result<Redirected> {
+    pub fn redirect(&self, request: &RedirectRequest) -> Result<Delivering> {
         let answer = self.agent.post(self.url("sinks/swap")).send_json(request);
         self.read(answer)
     }

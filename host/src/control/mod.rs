@@ -2,7 +2,7 @@
 //!
 //! `GET /v1/status` answers with a [`Status`]; `POST /v1/swap` takes a [`SwapRequest`] and answers with a [`Swapped`], or
 //! with an [`ErrorBody`] that says why not; with a trial, when that is over. `POST /v1/sinks/swap` takes a [`RedirectRequest`] and
-//! answers with a [`Redirected`]. `POST /v1/dead-letters/retry` takes a [`Wanted`] and
+//! answers with a [`Delivering`]. `POST /v1/dead-letters/retry` takes a [`Wanted`] and
 //! answers with a [`Resent`].
 //!
 //! Reading what the host keeps: `POST /v1/sql` takes a [`Question`] and answers with the rows as text, with the headers
@@ -22,7 +22,8 @@ use std::num::NonZeroUsize;
 use serde::{Deserialize, Serialize};
 
 pub use crate::driver::{
-    Care, Delivers, Redirected, Resent, RolledBack, Sent, Status, Swapped, TrialLimits, Trialled, Wanted, WatchLimits,
+    Care, Delivering, Delivers, Outage, Redirected, Resent, RolledBack, Sent, Status, Swapped, TrialLimits, Trialled,
+    Trying, WaitingBatch, Wanted, WatchLimits, Watching,
 };
 use crate::origin::Origin;
 pub use crate::query::{Found, GivenKey, Listing, Question};

@@ -12,8 +12,9 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use super::{ErrorBody, RedirectRequest, Redirected, SwapRequest, Wanted, reading};
+use super::{Delivering, ErrorBody, RedirectRequest, SwapRequest, Wanted, reading};
 use crate::driver::{Care, Handle, Target};
 use crate::operator::Reference;
 use crate::plan::Operators;
@@ -27,13 +28,14 @@ pub(super) struct Host {
     spool: PathBuf,
 }
 
-/// Serves until the listener fails or the future is dropped.
+/// Serves until the listener fails or it is to stop: then what was asked is answered, and nothing else is taken.
 pub async fn serve(
     listener: TcpListener,
     handle: Handle,
     operators: Arc<Operators>,
     reader: Reader,
     spool: PathBuf,
+    stop: CancellationToken,
 ) -> Result<()> {
     let host = Arc::new(Host { handle, reader, operators, spool });
     let app = Router::new()
@@ -47,7 +49,8 @@ pub async fn serve(
         .route("/v1/state/scan", post(reading::scan))
         .layer(middleware::from_fn(no_browsers))
         .with_state(host);
-    axum::serve(listener, app).await.context("the control API stopped")
+    let serving = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned());
+    serving.await.context("the control API stopped")
 }
 
 /// A page in a browser on this machine must not be able to steer the host: only requests without an `Origin` come in.
@@ -76,7 +79,7 @@ async fn redirect(State(host): State<Arc<Host>>, Json(request): Json<RedirectReq
     }
 }
 
-async fn try_redirect(host: Arc<Host>, request: RedirectRequest) -> Result<Redirected> {
+async fn try_redirect(host: Arc<Host>, request: RedirectRequest) -> Result<Delivering> {
     let RedirectRequest { sink, component, allow } = request;
     let reference: Reference = component.parse()?;
     let shared = host.clone();

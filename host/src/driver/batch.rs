@@ -1,10 +1,10 @@
 //! One batch, from its cut to its commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail};
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 use arrow::record_batch::RecordBatch;
@@ -22,12 +22,14 @@ use super::budget;
 use super::clock::Clock;
 use super::dead_letters::DeadLetters;
 use super::log::Cut;
-use super::outage::Attempts;
+use super::outage::{Attempts, Outages};
 use super::planner::{KeptStream, Plans, plan};
 use super::typed::{Typed, TypedOperator};
 use crate::fingerprint::Fingerprints;
 use crate::plan::migration::migrate;
-use crate::plan::{BatchRoom, ComponentCall, OperatorMeter, QUERY_ROWS, Report, Rooms, past, segment};
+use crate::plan::{
+    BatchRoom, Bound, ComponentCall, FirstReject, OperatorMeter, QUERY_ROWS, Report, Rooms, past, segment,
+};
 use crate::sink::{Sink, SinkError, SinkFailed};
 use crate::state::{Kept, Staged};
 use crate::time::BatchTime;
@@ -41,6 +43,8 @@ pub struct Done {
     pub meters: BTreeMap<String, OperatorMeter>,
     /// What rows each gave.
     pub fingerprints: Fingerprints,
+    /// The first row that each has rejected; of those that have gone wrong on any, the first of these.
+    pub first_rejects: BTreeMap<String, FirstReject>,
     /// The rows of the streams that somebody wants to see.
     pub seen: BTreeMap<String, Vec<RecordBatch>>,
 }
@@ -69,6 +73,13 @@ impl Step {
             Self::Commit => sink.commit(batch).await,
         }
     }
+
+    /// Takes it with a sink of this name, on a thread that may block on the disk or a server.
+    async fn with(self, name: &str, sink: &Arc<dyn Sink>, batch: BatchTime) -> Result<()> {
+        let (sink, runtime) = (sink.clone(), Handle::current());
+        let taken = spawn_blocking(move || runtime.block_on(self.take(&*sink, batch))).await?;
+        Ok(taken.map_err(|error| SinkFailed { sink: name.to_owned(), error })?)
+    }
 }
 
 /// A batch failed when its rows were computed, not when they were written or kept.
@@ -87,8 +98,9 @@ pub(super) struct Ran {
 impl Ran {
     fn done(self, typed: &Typed) -> Result<Done> {
         let seen = typed.wanted.iter().map(|stream| Ok((stream.clone(), self.rows(stream)?))).collect::<Result<_>>()?;
-        let Report { meters, fingerprints, .. } = self.report;
-        Ok(Done { rows_out: self.rows_out, meters, fingerprints, seen })
+        let Report { meters, fingerprints, mut first_rejects, first_traps, .. } = self.report;
+        first_rejects.extend(first_traps);
+        Ok(Done { rows_out: self.rows_out, meters, fingerprints, first_rejects, seen })
     }
 
     /// The rows of a stream that was wanted, in the canonical order.
@@ -113,33 +125,20 @@ pub struct Runner {
     pub dead_letters: DeadLetters,
     /// Times the pauses in which a batch waits for a sink that is down.
     pub clock: Arc<dyn Clock>,
+    /// Which sink that is down the batch at work waits for.
+    pub outages: Arc<Outages>,
     /// Ends the waiting for sinks: the stream is about to end.
     pub ending: CancellationToken,
     /// How many partitions a stream has.
     pub partitions: NonZeroUsize,
-    /// Fails batches in which an operator goes wrong too often.
-    pub(super) trap_limit: Option<TrapLimit>,
-}
-
-/// On how many rows of a batch an operator may go wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TrapLimit {
-    pub(super) operator: String,
-    pub(super) most: u64,
-}
-
-impl TrapLimit {
-    fn check(&self, report: &Report) -> Result<()> {
-        let Self { operator, most } = self;
-        let trapped = report.meters.get(operator).map_or(0, |meter| meter.trapped);
-        ensure!(trapped <= *most, "operator `{operator}` went wrong on {trapped} rows, of which {most} are allowed");
-        Ok(())
-    }
+    /// Fails batches in which an operator does what it may not.
+    pub(super) bound: Option<Bound>,
 }
 
 impl Runner {
     /// Runs the batch: stages every sink's output, then makes all of it visible. Nothing is visible when it fails before.
-    /// A sink that is down is waited for. A batch that is computed again touches no sink and keeps no dead letters.
+    /// A sink that is down is waited for. A batch that is computed again touches no sink, and of dead letters only those
+    /// that are others now.
     pub async fn run(&self, typed: Arc<Typed>, cut: Arc<Cut>, purpose: Purpose) -> Result<Done> {
         match purpose {
             Purpose::Run => {
@@ -150,7 +149,14 @@ impl Runner {
                 done
             }
             Purpose::Recompute | Purpose::Redo => {
-                let ran = self.compute(typed.clone(), &cut, purpose).await?;
+                let mut ran = self.compute(typed.clone(), &cut, purpose).await?;
+                if purpose == Purpose::Redo {
+                    let (dead_letters, batch) = (self.dead_letters.clone(), cut.batch);
+                    let letters = std::mem::take(&mut ran.report.dead_letters);
+                    // Whatever ran has told of the rows that it gave, be there any or none.
+                    let again: HashSet<String> = ran.report.fingerprints.keys().cloned().collect();
+                    spawn_blocking(move || dead_letters.redo(batch, letters, |name| again.contains(name))).await??;
+                }
                 let staged = self.staged(&cut, &ran)?;
                 let done = ran.done(&typed)?;
                 self.leave(cut.batch, staged).await?;
@@ -176,7 +182,7 @@ impl Runner {
 
     async fn stage_and_commit(&self, typed: Arc<Typed>, cut: &Cut) -> Result<Done> {
         let batch = cut.batch;
-        let mut attempts = Attempts::new(&*self.clock, &self.ending, batch);
+        let mut attempts = Attempts::new(&*self.clock, &self.outages, &self.ending, batch);
         let mut ran = loop {
             let ran = self.begin_and_stage(typed.clone(), cut).await;
             if let Some(ran) = attempts.ended(ran).await? {
@@ -187,11 +193,32 @@ impl Runner {
         spawn_blocking(move || dead_letters.keep(batch, &letters)).await??;
         let staged = self.staged(cut, &ran)?;
         let done = ran.done(&typed)?;
-        for name in self.rooms.sinks.keys() {
-            while attempts.ended(self.take_step(name, batch, Step::Commit).await).await?.is_none() {}
+        attempts.staged();
+        for (name, sink) in &self.rooms.sinks {
+            self.commit(name, sink, batch, &mut attempts).await?;
         }
         self.leave(batch, staged).await?;
         Ok(done)
+    }
+
+    /// Has a sink deliver the batch, or whatever is put in its place while it is down.
+    async fn commit(
+        &self,
+        name: &str,
+        sink: &Arc<dyn Sink>,
+        batch: BatchTime,
+        attempts: &mut Attempts<'_>,
+    ) -> Result<()> {
+        let mut sink = sink.clone();
+        loop {
+            let committed = attempts.ended(Step::Commit.with(name, &sink, batch).await).await?.is_some();
+            match self.outages.other(name) {
+                // It goes on where the one before is; where that is done, with nothing.
+                Some(other) => sink = other,
+                None if committed => return Ok(()),
+                None => {}
+            }
+        }
     }
 
     /// What the batch leaves behind for those that follow.
@@ -215,8 +242,8 @@ impl Runner {
 
     /// Stages the batch from its beginning, whatever an earlier attempt left. When it fails, nothing is left staged.
     async fn begin_and_stage(&self, typed: Arc<Typed>, cut: &Cut) -> Result<Ran> {
-        for name in self.rooms.sinks.keys() {
-            self.take_step(name, cut.batch, Step::Begin).await?;
+        for (name, sink) in &self.rooms.sinks {
+            Step::Begin.with(name, sink, cut.batch).await?;
         }
         let ran = self.compute(typed, cut, Purpose::Run).await;
         if ran.is_err() {
@@ -227,13 +254,12 @@ impl Runner {
 
     /// Runs a batch, and leaves nothing behind. One that is to happen fails when it rejects more rows than it may.
     pub(super) async fn compute(&self, typed: Arc<Typed>, cut: &Cut, purpose: Purpose) -> Result<Ran> {
-        let room = Arc::new(BatchRoom::new(cut.batch));
+        let room = Arc::new(BatchRoom::bounded(cut.batch, self.bound.clone()));
         match self.stage(typed.clone(), cut, &room, purpose).await {
             Ok((rows_out, kept)) => {
                 let report = room.take_report();
-                self.trap_limit.iter().try_for_each(|limit| limit.check(&report)).map_err(Uncomputed)?;
                 if purpose == Purpose::Run {
-                    budget::check(&typed, cut, &report).map_err(Uncomputed)?;
+                    budget::check(&typed, cut, &report, &self.rooms.tables).map_err(Uncomputed)?;
                 }
                 Ok(Ran { report, room, rows_out, kept })
             }
@@ -267,9 +293,9 @@ impl Runner {
 
     /// Removes what was staged: it may be what fills the disk.
     async fn unstage(&self, batch: BatchTime) {
-        for name in self.rooms.sinks.keys() {
+        for (name, sink) in &self.rooms.sinks {
             // The error for which this is done is the one to tell.
-            let _ = self.take_step(name, batch, Step::Begin).await;
+            let _ = Step::Begin.with(name, sink, batch).await;
         }
     }
 
@@ -301,14 +327,6 @@ impl Runner {
         }
         rows_out.sort();
         Ok((rows_out, kept))
-    }
-
-    /// Takes a step with a sink, on a thread that may block on the disk or a server.
-    async fn take_step(&self, name: &str, batch: BatchTime, step: Step) -> Result<()> {
-        let Some(sink) = self.rooms.sinks.get(name).cloned() else { bail!("there is no sink `{name}`") };
-        let runtime = Handle::current();
-        let taken = spawn_blocking(move || runtime.block_on(step.take(&*sink, batch))).await?;
-        Ok(taken.map_err(|error| SinkFailed { sink: name.to_owned(), error })?)
     }
 
     pub(super) fn context(&self, room: Arc<BatchRoom>) -> Arc<TaskContext> {

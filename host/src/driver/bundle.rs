@@ -185,9 +185,10 @@ impl Bundle {
             }),
             dead_letters: DeadLetters::at(Arc::new(Disk), scratch),
             clock: Arc::new(SystemClock),
+            outages: Arc::default(),
             ending: CancellationToken::new(),
             partitions: self.partitions,
-            trap_limit: None,
+            bound: None,
         };
         let work = self.work.clone().with(&call, &runner.rooms.operators)?;
         if let Work::Update(_) = work {

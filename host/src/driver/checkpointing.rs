@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -50,12 +50,16 @@ impl Checkpointing {
         Self { checkpoints: Some(checkpoints), writing: None, interval, begun: now, positions, open: None }
     }
 
-    /// A batch was committed; begins a checkpoint if it is time for one and none is being written.
-    pub(super) async fn committed(&mut self, cut: &Cut, now: u64, store: &Arc<Store>, pool: &Pool) -> Result<()> {
+    /// A batch was committed.
+    pub(super) fn committed(&mut self, cut: &Cut) {
         for (source, cut) in &cut.sources {
             self.positions.entry(source.clone()).or_default().follow(&cut.moved);
         }
         self.open = Some(cut.batch);
+    }
+
+    /// Begins a checkpoint if it is time for one and none is being written.
+    pub(super) async fn begin_if_due(&mut self, now: u64, store: &Arc<Store>, pool: &Pool) -> Result<()> {
         let due = self.begun.saturating_add(u64::try_from(self.interval.as_millis()).unwrap_or(u64::MAX));
         if now < due || self.writing.is_some() {
             return Ok(());
@@ -74,17 +78,12 @@ impl Checkpointing {
         &self.positions
     }
 
-    /// Goes back to what was before some batches: checkpoints of them go, and one of before holds everything.
-    pub(super) async fn go_back(&mut self, before: &Before, pool: &Pool) -> Result<()> {
-        // One that is being written is of what is taken back.
+    /// Goes back to what was before some batches, of which there is no checkpoint.
+    pub(super) async fn go_back(&mut self, before: &Before) -> Result<()> {
+        // One that is being written is of before; when it fails, the next makes up for it.
         let _ = self.wait().await?;
-        let store = before.store.clone();
-        let saved = pool.run(move || store.saved(None)).await?;
         if let Some(checkpoints) = &mut self.checkpoints {
-            checkpoints
-                .go_back(saved, before.positions.clone())
-                .await
-                .context("cannot go back to an earlier checkpoint")?;
+            checkpoints.begin_anew();
         }
         self.positions.clone_from(&before.positions);
         self.open = None;
@@ -144,7 +143,7 @@ impl Checkpointing {
     }
 
     /// Waits for the checkpoint that is being written, if there is one: its batch, and whether it was.
-    async fn wait(&mut self) -> Result<Option<(BatchTime, Result<()>)>> {
+    pub(super) async fn wait(&mut self) -> Result<Option<(BatchTime, Result<()>)>> {
         let Some(writing) = &mut self.writing else { return Ok(None) };
         let written = writing.await;
         self.writing = None;

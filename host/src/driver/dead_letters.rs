@@ -1,7 +1,8 @@
 //! Rows that nobody could take, kept with the batch that they were in: `BATCH.jsonl`, an object a line.
 //!
 //! Written before the batch commits, by rename, so that a re-run batch overwrites its own letters. After its commit a file
-//! changes in one way only: letters that another batch has sent through again go from it, when that batch has committed.
+//! changes in two ways only: letters that another batch has sent through again go from it, when that batch has committed;
+//! and where the batch is made anew, as a component was taken back, its letters are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -12,7 +13,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::log::Retried;
-use crate::plan::Rejected;
+use crate::plan::{Rejected, Stays, in_order};
 use crate::storage::{self, Storage};
 use crate::time::BatchTime;
 
@@ -56,11 +57,35 @@ impl DeadLetters {
 
     /// Keeps exactly these letters for the batch.
     pub fn keep(&self, batch: BatchTime, letters: &[Rejected]) -> Result<()> {
-        let mut text = Vec::new();
-        for rejected in letters {
-            serde_json::to_writer(&mut text, &Written { batch_time: batch, rejected })?;
-            text.push(b'\n');
+        self.write(batch, &lines(batch, letters)?)
+    }
+
+    /// A committed batch was made anew, but not for sinks: `letters` are those of now, and `ran` says of whom. Who ran again
+    /// has no other letters that can be sent through: what those were about is in what outlives the batch. The letters of
+    /// the others, whose rows only sinks get, are as they were.
+    pub fn redo(&self, batch: BatchTime, letters: Vec<Rejected>, ran: impl Fn(&str) -> bool) -> Result<()> {
+        let (mut all, mut not_ours) = (letters, Vec::new());
+        let again = all.len();
+        for line in self.text(batch)?.split_inclusive(|byte| *byte == b'\n') {
+            let Ok(Letter { mut rejected, .. }) = serde_json::from_slice(line) else {
+                not_ours.extend_from_slice(line);
+                continue;
+            };
+            if ran(&rejected.operator) {
+                let is_same = |other: &Rejected| {
+                    let place = |r: &Rejected| (r.segment, r.position);
+                    other.operator == rejected.operator && place(other) == place(&rejected) && other.row == rejected.row
+                };
+                if all[..again].iter().any(is_same) {
+                    continue;
+                }
+                rejected.stays.get_or_insert(Stays::Redone);
+            }
+            all.push(rejected);
         }
+        in_order(&mut all);
+        let mut text = lines(batch, &all)?;
+        text.extend(not_ours);
         self.write(batch, &text)
     }
 
@@ -136,6 +161,15 @@ impl DeadLetters {
     }
 }
 
+fn lines(batch: BatchTime, letters: &[Rejected]) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    for rejected in letters {
+        serde_json::to_writer(&mut text, &Written { batch_time: batch, rejected })?;
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test should say where")]
@@ -144,7 +178,6 @@ mod tests {
 
     use super::*;
     use crate::operator::Digest;
-    use crate::plan::Stays;
     use crate::storage::Disk;
 
     fn rejected(operator: &str, row: u64, stays: Option<Stays>) -> Rejected {
@@ -201,6 +234,23 @@ mod tests {
         letters.keep(batch, &kept[..1]).unwrap();
         letters.remove(&[retried("a", &[1000])]).unwrap();
         assert_eq!(letters.batches().unwrap(), []);
+    }
+
+    #[test]
+    fn given_a_batch_that_is_made_anew_when_it_is_so_twice_then_letters_of_who_ran_again_are_those_of_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let letters = letters(&folder);
+        let batch = BatchTime::from_millis(1000);
+        let before = [rejected("a", 1, None), rejected("a", 2, None), rejected("z", 1, None)];
+        letters.keep(batch, &before).unwrap();
+        let taken = Rejected { position: 7, ..rejected("a", 3, None) };
+        let now = [Rejected { reason: "otherwise".into(), ..before[1].clone() }, taken];
+        for _ in 0..2 {
+            letters.redo(batch, now.to_vec(), |operator| operator == "a").unwrap();
+            let left: Vec<_> = letters.of(batch).unwrap().into_iter().map(|letter| letter.rejected).collect();
+            let redone = Rejected { stays: Some(Stays::Redone), ..before[0].clone() };
+            assert_eq!(left, [now[1].clone(), redone, now[0].clone(), before[2].clone()]);
+        }
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::operator::{Digest, Reference, Registry};
 use crate::origin::Origin;
 use crate::pipeline::SinkSpec;
 use crate::plan::Operators;
-use crate::sink::{self, Granted, Sink};
+use crate::sink::{self, Granted, Sink, SinkComponent};
+use crate::time::BatchTime;
 
 /// Which component delivers a sink's rows, and where it may send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,14 +47,23 @@ pub struct Redirected {
     pub to: Delivers,
 }
 
-impl Delivers {
-    /// Has the sink of a pipeline deliver with this.
-    fn put(&self, spec: &mut SinkSpec) {
-        if let SinkSpec::Component { component, allow, .. } = spec {
-            component.clone_from(&self.component);
-            allow.clone_from(&self.allow);
-        }
-    }
+/// The answer to who asked for a swap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivering {
+    /// What was swapped.
+    #[serde(flatten)]
+    pub swap: Redirected,
+    /// What becomes of a batch that waits for the sink, as it is down.
+    pub waiting: Option<WaitingBatch>,
+}
+
+/// A batch that waits for a sink whose component was swapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingBatch {
+    /// The batch.
+    pub batch: BatchTime,
+    /// Whether the new component goes on with it; if not, it reads columns that were not staged.
+    pub taken_over: bool,
 }
 
 impl Typed {
@@ -62,9 +72,15 @@ impl Typed {
         let mut deliveries = BTreeMap::new();
         for (name, spec) in &self.loaded.pipeline.sinks {
             if let SinkSpec::Component { component, allow, .. } = spec {
-                let digest = component.parse::<Reference>().map_err(Into::into).and_then(|r| registry.resolve(&r));
-                let digest = digest.with_context(|| format!("sink `{name}`"))?;
-                let delivers = Delivers { component: component.clone(), digest, allow: allow.clone() };
+                let delivers = match self.delivering.get(name) {
+                    Some(swapped) => swapped.clone(),
+                    None => {
+                        let digest =
+                            component.parse::<Reference>().map_err(Into::into).and_then(|r| registry.resolve(&r));
+                        let digest = digest.with_context(|| format!("sink `{name}`"))?;
+                        Delivers { component: component.clone(), digest, allow: allow.clone() }
+                    }
+                };
                 deliveries.insert(name.clone(), delivers);
             }
         }
@@ -80,25 +96,40 @@ impl Typed {
         operators: &Operators,
         spool: &Path,
     ) -> Result<NewSink> {
+        let Some(SinkSpec::Component { allow, .. }) = self.loaded.pipeline.sinks.get(name) else {
+            bail!("there is no sink `{name}` that is a component");
+        };
+        let digest = operators.components().registry().resolve(reference)?;
+        let granted = granted.or_else(|| Some(self.delivering.get(name)?.allow.clone()));
+        let delivers =
+            Delivers { component: reference.to_string(), digest, allow: granted.unwrap_or_else(|| allow.clone()) };
+        let sink = self.swapped_sink(name, &delivers, operators, spool)?;
+        Ok(NewSink { name: name.to_owned(), delivers, sink })
+    }
+
+    /// A sink that delivers with what was swapped in. Blocks while it compiles.
+    pub(super) fn swapped_sink(
+        &self,
+        name: &str,
+        with: &Delivers,
+        operators: &Operators,
+        spool: &Path,
+    ) -> Result<Arc<dyn Sink>> {
         let Some(spec @ SinkSpec::Component { allow, timeout, .. }) = self.loaded.pipeline.sinks.get(name) else {
             bail!("there is no sink `{name}` that is a component");
         };
-        let components = operators.components();
-        let digest = components.registry().resolve(reference)?;
-        let allow = granted.unwrap_or_else(|| allow.clone());
-        let delivers = Delivers { component: reference.to_string(), digest, allow };
-        let http = Granted::of_sink(name, &delivers.allow, timeout.0);
-        let mut spec = spec.clone();
-        delivers.put(&mut spec);
-        let input = self.union(spec.inputs())?;
-        let sink = sink::open_component(name, &spec, &input, components, Arc::new(http), spool)?;
-        Ok(NewSink { name: name.to_owned(), delivers, sink: Arc::new(sink) })
+        let http = match *allow == with.allow {
+            true => Granted::of_sink(name, allow, timeout.0),
+            false => Granted::of_swap(name, &with.component, &with.allow, timeout.0),
+        };
+        let (input, reference) = (self.union(spec.inputs())?, with.component.parse()?);
+        let component =
+            SinkComponent::with(&self.loaded.name, name, spec, reference, with.digest, &input, operators.components())?;
+        Ok(Arc::new(sink::of_component(component, Arc::new(http), spool)?))
     }
 
     /// Has another component deliver a sink's rows.
     pub(super) fn deliver(&mut self, sink: &str, with: &Delivers) {
-        if let Some(spec) = self.loaded.pipeline.sinks.get_mut(sink) {
-            with.put(spec);
-        }
+        self.delivering.insert(sink.to_owned(), with.clone());
     }
 }

@@ -6,8 +6,9 @@ use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::delivery::{NewSink, Redirected};
+use super::delivery::{Delivering, NewSink};
 use super::log::Running;
+use super::outage::Outages;
 use super::retry::{Resent, Wanted};
 use super::status::Status;
 use super::trial::{TrialLimits, Trialled};
@@ -25,7 +26,7 @@ pub enum Request {
         /// The sink, opened.
         to: NewSink,
         /// Gets what delivered and what delivers from now on.
-        reply: oneshot::Sender<Result<Redirected, String>>,
+        reply: oneshot::Sender<Result<Delivering, String>>,
     },
     /// Put another component, found fitting, in an operator's place.
     Swap {
@@ -69,7 +70,7 @@ pub struct Care {
 pub struct WatchLimits {
     /// For so many batches in which the operator has rows; it is not watched at all for none.
     pub batches: u32,
-    /// Most rows on which it may go wrong in all of them.
+    /// Most rows on which it may go wrong in all of them; and in its trial, beyond those of the one before.
     pub max_traps: u64,
 }
 
@@ -92,6 +93,7 @@ pub struct Swapped {
 pub struct Handle {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) status: Arc<RwLock<Status>>,
+    pub(super) outages: Arc<Outages>,
     pub(super) store: Arc<Store>,
     pub(super) typed: Arc<RwLock<Arc<Typed>>>,
 }
@@ -109,7 +111,8 @@ impl Handle {
 
     /// What the driver is doing.
     pub fn status(&self) -> Status {
-        self.status.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let status = self.status.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Status { waiting: self.outages.now(), ..status }
     }
 
     /// Stops receiving, processes what was received, and ends.
@@ -119,7 +122,7 @@ impl Handle {
     }
 
     /// Has another component deliver a sink's rows, from the next batch on that begins.
-    pub async fn redirect(&self, to: NewSink) -> Result<Redirected> {
+    pub async fn redirect(&self, to: NewSink) -> Result<Delivering> {
         let (reply, answer) = oneshot::channel();
         let gone = || anyhow!("the host is stopping");
         self.requests.send(Request::Redirect { to, reply }).await.map_err(|_| gone())?;

@@ -23,6 +23,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::delivery::Redirected;
+use super::handle::WatchLimits;
 use crate::decode::decode;
 use crate::fingerprint::Fingerprints;
 use crate::operator::Digest;
@@ -157,6 +158,13 @@ pub enum Record {
     },
     /// All sources have come to their end, and everything is committed.
     Ended,
+    /// The swap that comes next is watched.
+    Watched {
+        /// What is swapped in.
+        to: Running,
+        /// For how long, and what takes it back.
+        limits: WatchLimits,
+    },
     /// The log had a beginning that is not there any more. Stands before all else.
     Shortened(Shortened),
 }
@@ -170,6 +178,7 @@ impl Record {
             | Self::Swapped { .. }
             | Self::Redirected(_)
             | Self::RolledBack { .. }
+            | Self::Watched { .. }
             | Self::Ended
             | Self::Shortened(_) => None,
         }
@@ -314,7 +323,11 @@ impl std::fmt::Display for Damage {
         let Self { record, at, what, .. } = self;
         write!(f, "record {record} at byte {at} {what}, so it is not known ")?;
         match (self.before, self.behind) {
-            (Some(before), Some(behind)) => write!(f, "what became of batches {before} to {behind}"),
+            (Some(one), Some(other)) if one == other => write!(f, "what became of batch {one}"),
+            // Batches are cut ahead of those that commit.
+            (Some(one), Some(other)) => {
+                write!(f, "what became of batches {} to {}", one.min(other), one.max(other))
+            }
             (Some(before), None) => write!(f, "what became of batch {before} and those after it"),
             (None, Some(behind)) => write!(f, "what became of batch {behind} and those before it"),
             (None, None) => write!(f, "which batches there were"),

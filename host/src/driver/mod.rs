@@ -57,9 +57,10 @@ pub use batch::{Done, Purpose, Runner};
 pub use bundle::{Bundle, Unbundled};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use dead_letters::{DeadLetters, Letter};
-pub use delivery::{Delivers, NewSink, Redirected};
+pub use delivery::{Delivering, Delivers, NewSink, Redirected, WaitingBatch};
 pub use handle::{Care, Handle, Request, Swapped, Target, WatchLimits};
 pub use log::{BatchLog, Cut, LogLimits, Record, Retried, Running, Shortened};
+pub use outage::{Outage, Outages};
 pub use planner::{KeptStream, Plans, plan};
 pub use rate::{Measured, PidRateEstimator};
 pub use recovery::forget;
@@ -69,7 +70,7 @@ pub use setup::{Ground, OpenSource, Setup, cores};
 pub use sources::Sources;
 pub use sql::Query;
 pub(crate) use sql::readable;
-pub use status::{BatchStats, KeptSize, RolledBack, StateSize, Status};
+pub use status::{BatchStats, KeptSize, RolledBack, StateSize, Status, Trying, Watching};
 pub use tables::{Table, Tables};
 pub use trial::{TrialLimits, Trialled};
 pub use typed::{BatchWindow, EventWindow, Fitting, SourceTime, Typed, TypedOperator, TypedSource, Windows};
@@ -120,6 +121,10 @@ pub struct Parts {
     backlog: Vec<(Cut, Purpose)>,
     /// Whether no batch is to be cut.
     ended: bool,
+    /// What operators ran before their last swap, as long as the pipeline is the same.
+    before: HashMap<String, Fitting>,
+    /// A swap that may be taken back.
+    watch: Option<Watch>,
     /// Where what batches leave behind is written down, if it is to be.
     checkpointing: Option<Checkpointing>,
     /// Received blocks of batches that some checkpoint holds, but not the oldest.
@@ -227,6 +232,9 @@ impl Driver {
             kept: Default::default(),
             watermarks: runner.rooms.state.watermarks.all(),
             checkpoint: None,
+            waiting: None,
+            trial: None,
+            watch: None,
             rolled_back: None,
         };
         let status = Arc::new(RwLock::new(status));
@@ -234,7 +242,8 @@ impl Driver {
         let typed = Arc::new(typed);
         let shown = Arc::new(RwLock::new(typed.clone()));
         let store = runner.rooms.state.clone();
-        let handle = Handle { requests: sender, status: status.clone(), store, typed: shown.clone() };
+        let outages = runner.outages.clone();
+        let handle = Handle { requests: sender, status: status.clone(), outages, store, typed: shown.clone() };
         let unfinished = backlog.iter().filter(|(_, purpose)| *purpose == Purpose::Run).map(|(cut, _)| cut);
         let retries = Retries::new(runner.dead_letters.clone(), unfinished);
         let queued = |(cut, purpose)| Queued { typed: typed.clone(), cut: Arc::new(cut), purpose };
@@ -256,10 +265,10 @@ impl Driver {
             at_work: None,
             draining: false,
             ended: parts.ended,
-            before: HashMap::new(),
+            before: parts.before.into_iter().map(|(operator, before)| (operator, vec![before])).collect(),
             new_sinks: Vec::new(),
             trial: None,
-            watch: None,
+            watch: parts.watch,
             refused: HashMap::new(),
             requests,
             recomputed: 0,
@@ -282,9 +291,16 @@ impl Driver {
         self.log.append(&self.started_record)?;
         let ran = self.work().await;
         self.see_off().await;
+        if let Some(trial) = self.trial.take() {
+            let why = ran.as_ref().err().map(|error| format!(": {error:#}")).unwrap_or_default();
+            trial.give_up(&format!("the host has stopped{why}"));
+        }
         // What is committed need not be computed again, however the run came to its end.
         let rooms = self.runner.rooms.clone();
+        let may_go_back = self.may_go_back();
         let written = match &mut self.checkpointing {
+            // The next run computes again what is watched, and goes on watching.
+            Some(checkpointing) if may_go_back => checkpointing.wait().await.map(drop),
             Some(checkpointing) => checkpointing.finish(&rooms.state, &rooms.pool).await,
             None => Ok(()),
         };
@@ -429,6 +445,7 @@ impl Driver {
             return;
         }
         let Some(queued) = self.queue.pop_front() else { return };
+        self.runner.outages.forget();
         if !self.new_sinks.is_empty() {
             self.runner = self.runner.with_sinks(self.new_sinks.drain(..));
         }
@@ -444,19 +461,20 @@ impl Driver {
         }
         if self.trial.take_if(|trial| trial.is_abandoned()).is_some() {
             tracing::info!("a trial was given up by whoever asked for it");
+            self.show_care();
         }
         let trial = self.trial.as_mut().filter(|_| *purpose == Purpose::Run);
         let beside = trial.map(|trial| trial.beside(&self.runner, typed, cut));
         let typed = beside.as_ref().map_or(typed, |beside| &beside.typed).clone();
-        let trap_limit = self.watch.as_ref().filter(|watch| watch.covers(cut)).map(Watch::trap_limit);
-        let (runner, cut, purpose) = (Runner { trap_limit, ..self.runner.clone() }, cut.clone(), *purpose);
+        let bound = self.watch.as_ref().filter(|watch| watch.covers(cut)).map(Watch::bound);
+        let (runner, cut, purpose) = (Runner { bound, ..self.runner.clone() }, cut.clone(), *purpose);
         let task = Task(tokio::spawn(async move {
-            let run = runner.run(typed, cut, purpose);
-            let Some(beside) = beside else { return Ended { done: run.await, tried: None } };
-            match tokio::join!(run, beside.run()) {
-                (Ok(done), tried) => Ended { tried: Some(beside.compare(&done, tried).await), done: Ok(done) },
-                (failed, _) => Ended { done: failed, tried: None },
-            }
+            let done = runner.run(typed, cut, purpose).await;
+            let tried = match (&done, beside) {
+                (Ok(done), Some(beside)) => Some(beside.run(done).await),
+                _ => None,
+            };
+            Ended { done, tried }
         }));
         self.at_work = Some(AtWork { queued, started: Instant::now(), scheduling, task });
     }
@@ -478,6 +496,8 @@ impl Driver {
         };
         let watched = self.watch.as_mut().filter(|watch| watch.covers(&cut));
         let stays = watched.map(|watch| watch.committed(&cut, &done));
+        let judged = tried.and_then(|tried| self.trial.as_mut()?.judge(tried));
+        self.show_care();
         self.tell(&queued, done, started, scheduling)?;
         if queued.purpose == Purpose::Run {
             self.retries.committed(&cut).await?;
@@ -489,12 +509,18 @@ impl Driver {
             let rooms = &self.runner.rooms;
             // They can be had from the block log again.
             rooms.blocks.release(sources::stored(&cut.sources));
-            checkpointing.committed(&cut, self.clock.now(), &rooms.state, &rooms.pool).await?;
+            checkpointing.committed(&cut);
         }
         if stays == Some(true) {
             self.end_watch();
         }
-        if let Some(end) = tried.and_then(|tried| self.trial.as_mut()?.judge(tried)) {
+        if !self.may_go_back()
+            && let Some(checkpointing) = &mut self.checkpointing
+        {
+            let rooms = &self.runner.rooms;
+            checkpointing.begin_if_due(self.clock.now(), &rooms.state, &rooms.pool).await?;
+        }
+        if let Some(end) = judged {
             self.end_trial(end);
         }
         Ok(())
@@ -515,10 +541,7 @@ impl Driver {
         while let Some((_, blocks)) = self.unforgotten.pop_front_if(|(committed, _)| *committed <= batch) {
             self.runner.rooms.blocks.forget(&blocks);
         }
-        // What is watched may be taken back, to before this checkpoint.
-        if self.watch.is_none() {
-            self.tables.checkpointed(batch);
-        }
+        self.tables.checkpointed(batch);
         self.status.write().unwrap_or_else(PoisonError::into_inner).checkpoint = Some(batch);
         self.shorten_log(batch)
     }
@@ -595,7 +618,8 @@ impl Driver {
             bail!("no batch comes that dead letters could go with: the host is stopping, or all its input has ended");
         }
         let queued = self.at_work.iter().map(|at_work| &at_work.queued).chain(&self.queue);
-        let running = queued.filter(|queued| queued.purpose == Purpose::Run).map(|queued| queued.cut.batch).min();
-        self.retries.ask(wanted, running, &self.typed, self.next).await
+        let running = queued.filter(|queued| queued.purpose != Purpose::Recompute).map(|queued| queued.cut.batch);
+        let watched = self.watch.as_ref().map(|watch| watch.first);
+        self.retries.ask(wanted, running.min(), watched, &self.typed, self.next).await
     }
 }

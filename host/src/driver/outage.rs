@@ -3,14 +3,17 @@
 //! Waiting has no end while the stream goes on, since all that could be done instead would lose the batch or end the
 //! stream. People are told when it begins and when it is over.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::Clock;
-use crate::sink::{SinkError, SinkFailed};
+use crate::sink::{Sink, SinkError, SinkFailed};
 use crate::time::BatchTime;
 
 /// How long to wait after the first failure. It doubles with each that follows.
@@ -20,21 +23,84 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The longest that a sink may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
+/// A sink that is down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outage {
+    /// The sink.
+    pub sink: String,
+    /// The batch that waits for it.
+    pub batch: BatchTime,
+    /// What is in the way.
+    pub reason: String,
+    /// Whether all of the batch is staged, and it waits to be delivered.
+    pub staged: bool,
+}
+
+/// What the batch at work waits for, for those outside; and sinks that they put in the place of the one that is down.
+#[derive(Debug, Default)]
+pub struct Outages {
+    now: Mutex<Option<Outage>>,
+    others: Mutex<Vec<(String, Arc<dyn Sink>)>>,
+    offered: Notify,
+}
+
+impl Outages {
+    /// The sink that is down, if one is.
+    pub(super) fn now(&self) -> Option<Outage> {
+        lock(&self.now).clone()
+    }
+
+    /// Has another sink go on with the batch, at once.
+    pub(super) fn offer(&self, name: String, other: Arc<dyn Sink>) {
+        lock(&self.others).push((name, other));
+        self.offered.notify_one();
+    }
+
+    /// The sink that was put in this one's place last.
+    pub(super) fn other(&self, name: &str) -> Option<Arc<dyn Sink>> {
+        let mut others = lock(&self.others);
+        let last = others.iter().rposition(|(offered, _)| offered == name).map(|last| others[last].1.clone());
+        others.retain(|(offered, _)| offered != name);
+        last
+    }
+
+    /// A batch is done: what was offered came too late.
+    pub(super) fn forget(&self) {
+        lock(&self.others).clear();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The attempts at one thing, for one batch.
 pub(super) struct Attempts<'c> {
     clock: &'c dyn Clock,
+    outages: &'c Outages,
     /// The stream comes to its end for another reason: nothing is waited for any more.
     ending: &'c CancellationToken,
     batch: BatchTime,
     pause: Duration,
     /// The sink that people were told of.
     down: Option<String>,
+    staged: bool,
 }
 
 impl<'c> Attempts<'c> {
     /// None was made yet.
-    pub(super) fn new(clock: &'c dyn Clock, ending: &'c CancellationToken, batch: BatchTime) -> Self {
-        Self { clock, ending, batch, pause: FIRST_PAUSE, down: None }
+    pub(super) fn new(
+        clock: &'c dyn Clock,
+        outages: &'c Outages,
+        ending: &'c CancellationToken,
+        batch: BatchTime,
+    ) -> Self {
+        Self { clock, outages, ending, batch, pause: FIRST_PAUSE, down: None, staged: false }
+    }
+
+    /// All of the batch is staged: from here on it is delivered.
+    pub(super) fn staged(&mut self) {
+        self.staged = true;
     }
 
     /// Takes the end of an attempt. Where a sink was in the way, it answers with nothing, after a pause: then another is
@@ -57,20 +123,29 @@ impl<'c> Attempts<'c> {
             self.down = Some(sink.to_owned());
             self.pause = FIRST_PAUSE;
         }
+        let outage = Outage { sink: sink.to_owned(), batch, reason: reason.to_owned(), staged: self.staged };
+        *lock(&self.outages.now) = Some(outage);
         let pause = self.clock.pause(self.pause.max(asked.unwrap_or_default().min(LONGEST_ASKED)));
         tokio::select! {
             biased;
             () = self.ending.cancelled() => return Err(error),
-            () = pause => {}
+            () = self.outages.offered.notified() => self.pause = FIRST_PAUSE,
+            () = pause => self.pause = (self.pause * 2).min(LONGEST_PAUSE),
         }
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         Ok(None)
     }
 
     fn up(&mut self) {
         if let Some(sink) = self.down.take() {
+            *lock(&self.outages.now) = None;
             info!(sink, batch = %self.batch, "the sink is available again");
         }
+    }
+}
+
+impl Drop for Attempts<'_> {
+    fn drop(&mut self) {
+        *lock(&self.outages.now) = None;
     }
 }
 
@@ -123,14 +198,17 @@ mod tests {
     fn after(ends: Vec<Result<u8>>) -> (Result<u8>, Vec<u64>) {
         let clock = Pauses::default();
         let last = ends.len() - 1;
-        let ending = CancellationToken::new();
-        let mut attempts = Attempts::new(&clock, &ending, BATCH);
+        let (outages, ending) = (Outages::default(), CancellationToken::new());
+        let mut attempts = Attempts::new(&clock, &outages, &ending, BATCH);
         let mut told = Err(anyhow!("no attempt was made"));
         for (number, end) in ends.into_iter().enumerate() {
             let answer = block_on(attempts.ended(end));
             assert_eq!(matches!(answer, Ok(None)), number < last, "attempt {number}");
+            assert!(number == last || outages.now().is_some(), "attempt {number}");
             told = answer.map(Option::unwrap_or_default);
         }
+        drop(attempts);
+        assert_eq!(outages.now(), None);
         (told, clock.0.into_inner().unwrap())
     }
 

@@ -1,9 +1,10 @@
 //! Where a run goes on: what the batch log and the newest checkpoint say of the runs before.
 //!
 //! A checkpoint holds what batches up to one have left behind. What those after it left is computed again, from the same
-//! cuts; it was committed, so no sink sees it. Then come the batches that were cut and did not commit, with sinks.
+//! cuts; it was committed, so no sink sees it. Then come the batches that were cut and did not commit, with sinks. While a
+//! swap is watched no checkpoint is made, so one that goes wrong after a restart is taken back as it would have been before.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -12,15 +13,16 @@ use arrow::datatypes::SchemaRef;
 use super::batch::Purpose;
 use super::dead_letters::DeadLetters;
 use super::delivery::{Delivers, Redirected};
+use super::handle::WatchLimits;
 use super::log::{BatchLog, Cut, Record, Running, Shortened};
 use super::placement::Placement;
 use super::retry;
 use super::typed::Typed;
 use crate::checkpoint::Restored;
 use crate::data_dir::PipelineDir;
-use crate::operator::Digest;
-use crate::plan::Operators;
+use crate::operator::{Digest, Registry};
 use crate::plan::segment::with_segment;
+use crate::plan::{OperatorMeter, Operators};
 use crate::source::Position;
 use crate::state::KeyedSpec;
 use crate::storage::Storage;
@@ -31,6 +33,8 @@ use crate::time::BatchTime;
 pub(super) struct Recovery {
     /// Committed batches that no checkpoint holds, in order.
     pub(super) recompute: Vec<Cut>,
+    /// Those of them that a rollback was to make anew, and did not come to.
+    redo: BTreeSet<BatchTime>,
     /// Batches that were cut and did not commit, in order.
     pub(super) unfinished: Vec<Cut>,
     /// How far each source had come with the checkpoint.
@@ -41,12 +45,30 @@ pub(super) struct Recovery {
     pub(super) last: Option<BatchTime>,
     /// What operators ran at last.
     pub(super) running: Vec<Running>,
+    /// What operators ran before their last swap.
+    pub(super) before: BTreeMap<String, Running>,
+    /// A swap that may be taken back.
+    pub(super) watch: Option<Watched>,
+    /// What was swapped in: by operator, what its pipeline names and what ran in its place.
+    swapped: BTreeMap<String, (Running, Running)>,
     /// What was put in place of the component of a sink.
     pub(super) delivering: BTreeMap<String, Delivers>,
     /// The pipeline that was run at last.
     pub(super) definition: Option<Digest>,
     /// Whether any batch was cut.
     pub(super) begun: bool,
+}
+
+/// A swap that was watched when the host stopped.
+#[derive(Debug, PartialEq)]
+pub(super) struct Watched {
+    pub(super) from: Running,
+    pub(super) to: Running,
+    pub(super) limits: WatchLimits,
+    /// The first batch that it runs, if one was cut.
+    pub(super) first: Option<BatchTime>,
+    /// What it did in the batches that have committed.
+    pub(super) meters: BTreeMap<BatchTime, OperatorMeter>,
 }
 
 impl Recovery {
@@ -59,14 +81,18 @@ impl Recovery {
     pub(super) fn from(records: &[Record], checkpoint: Option<(BatchTime, &BTreeMap<String, Position>)>) -> Self {
         let mut recovery = Self::default();
         let mut cuts: BTreeMap<BatchTime, Cut> = BTreeMap::new();
-        let mut committed = HashSet::new();
+        let mut committed = BTreeSet::new();
+        let mut announced = None;
         for record in records {
             match record {
                 Record::Started { definition, after, .. } => {
                     if recovery.definition != Some(*definition) {
                         // Another pipeline's operators say nothing of this one's.
                         recovery.running.clear();
+                        recovery.swapped.clear();
                         recovery.delivering.clear();
+                        recovery.before.clear();
+                        recovery.watch = None;
                     }
                     recovery.definition = Some(*definition);
                     recovery.last = recovery.last.max(Some(*after));
@@ -74,17 +100,39 @@ impl Recovery {
                 Record::Cut(cut) => {
                     cuts.insert(cut.batch, cut.clone());
                     recovery.running.clone_from(&cut.operators);
+                    if let Some(watch) = &mut recovery.watch {
+                        watch.first.get_or_insert(cut.batch);
+                    }
                 }
-                Record::Committed { batch, .. } => drop(committed.insert(*batch)),
-                Record::Swapped { to, .. } => recovery.runs(to),
+                Record::Committed { batch, meters, .. } => {
+                    committed.insert(*batch);
+                    recovery.redo.remove(batch);
+                    if let Some(watch) = &mut recovery.watch {
+                        watch.committed(*batch, meters);
+                    }
+                }
+                Record::Watched { to, limits } => announced = Some((to, *limits)),
+                Record::Swapped { from, to } => {
+                    let swapped = recovery.swapped.entry(to.operator.clone());
+                    swapped.or_insert_with(|| (from.clone(), to.clone())).1.clone_from(to);
+                    recovery.runs(to);
+                    recovery.before.insert(from.operator.clone(), from.clone());
+                    recovery.watch = announced.take().filter(|(watched, _)| *watched == to).map(|(_, limits)| {
+                        Watched { from: from.clone(), to: to.clone(), limits, first: None, meters: BTreeMap::new() }
+                    });
+                }
                 Record::Redirected(Redirected { sink, to, .. }) => {
                     recovery.delivering.insert(sink.clone(), to.clone());
                 }
                 Record::RolledBack { to, first, .. } => {
+                    recovery.swapped.entry(to.operator.clone()).and_modify(|(_, ran)| ran.clone_from(to));
                     recovery.runs(to);
+                    recovery.before.remove(&to.operator);
+                    recovery.watch = None;
                     for (_, cut) in cuts.range_mut(first..) {
                         cut.replace(to);
                     }
+                    recovery.redo.extend(committed.range(first..));
                 }
                 // Whether there is more by now, sources know.
                 Record::Ended => {}
@@ -99,6 +147,8 @@ impl Recovery {
             recovery.checkpointed.clone_from(positions);
             recovery.positions.clone_from(positions);
             recovery.last = recovery.last.max(Some(batch));
+            // It holds what the watched batches have left, so they were found to be good.
+            recovery.watch.take_if(|watch| watch.first.is_some_and(|first| batch >= first));
         }
         for (batch, cut) in cuts.into_iter().filter(|(batch, _)| checkpointed.is_none_or(|c| *batch > c)) {
             for (source, cut) in &cut.sources {
@@ -115,6 +165,37 @@ impl Recovery {
         self.running.push(to.clone());
     }
 
+    /// What ran in an operator when the host stopped, where that had been swapped in.
+    fn swapped_in(&self, operator: &str) -> Option<&Running> {
+        self.swapped.get(operator).filter(|(named, ran)| named.digest != ran.digest).map(|(_, ran)| ran)
+    }
+
+    /// Says which swaps are not gone on with, as the pipeline has changed and says itself what runs.
+    pub(super) fn tell_dropped(&self, typed: &Typed, registry: &Registry) -> Result<()> {
+        for (operator, runs) in self.swapped.keys().filter_map(|operator| Some((operator, typed.runs(operator)?))) {
+            if let Some(ran) = self.swapped_in(operator).filter(|ran| ran.digest != runs.digest) {
+                tracing::warn!(
+                    operator,
+                    runs = runs.component,
+                    swapped_in = ran.component,
+                    "the pipeline file has changed: the operator runs what it names, not what had been swapped in"
+                );
+            }
+        }
+        for (sink, delivers) in typed.deliveries(registry)? {
+            if let Some(before) = self.delivering.get(&sink).filter(|before| **before != delivers) {
+                tracing::warn!(
+                    sink,
+                    delivers = delivers.component,
+                    swapped_in = before.component,
+                    "the pipeline file has changed: component and grants of the sink are those that it names, not those of the \
+                     last swap"
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Leaves out where sources were that do not fit.
     pub(super) fn leave_out(&mut self, misfits: &Misfits) {
         for positions in [&mut self.positions, &mut self.checkpointed] {
@@ -124,8 +205,17 @@ impl Recovery {
 
     /// What is to be done before anything new is cut.
     pub(super) fn backlog(self) -> Vec<(Cut, Purpose)> {
-        let again = self.recompute.into_iter().map(|cut| (cut, Purpose::Recompute));
+        let why = |cut: &Cut| if self.redo.contains(&cut.batch) { Purpose::Redo } else { Purpose::Recompute };
+        let again = self.recompute.into_iter().map(|cut| (why(&cut), cut)).map(|(why, cut)| (cut, why));
         again.chain(self.unfinished.into_iter().map(|cut| (cut, Purpose::Run))).collect()
+    }
+}
+
+impl Watched {
+    fn committed(&mut self, batch: BatchTime, meters: &BTreeMap<String, OperatorMeter>) {
+        if self.first.is_some_and(|first| batch >= first) {
+            self.meters.insert(batch, meters.get(&self.to.operator).cloned().unwrap_or_default());
+        }
     }
 }
 
@@ -184,9 +274,10 @@ impl Misfits {
             if is_earlier && typed.migrates(kept, operators)? {
                 continue;
             }
-            let Some(why) = misfit(room, spec) else { continue };
             // The states of windows are named by their operator, and what of it they are.
             let operator = kept.split('.').next().unwrap_or(kept);
+            let swapped_in = recovery.swapped_in(operator).filter(|_| kept == operator);
+            let Some(why) = misfit(room, spec, typed.runs(operator), swapped_in) else { continue };
             misfits.found.insert(operator.to_owned(), format!("what operator `{operator}` keeps ({why})"));
         }
         for source in recovery.positions.keys().filter(|source| !typed.sources.contains_key(*source)) {
@@ -229,15 +320,27 @@ impl Misfits {
     }
 }
 
-fn misfit(room: Option<&KeyedSpec>, kept: &KeyedSpec) -> Option<&'static str> {
-    let Some(room) = room else { return Some("it keeps nothing of the kind any more") };
+fn misfit(
+    room: Option<&KeyedSpec>,
+    kept: &KeyedSpec,
+    runs: Option<Running>,
+    swapped_in: Option<&Running>,
+) -> Option<String> {
+    let Some(room) = room else { return Some("it keeps nothing of the kind any more".to_owned()) };
     if room.key != kept.key {
-        return Some("its key is another now");
+        return Some("its key is another now".to_owned());
     }
-    if room.state != kept.state && room.version == kept.version {
-        return Some("the columns of its state are others now");
+    if room.version == kept.version {
+        return (room.state != kept.state).then(|| "the columns of its state are others now".to_owned());
     }
-    (room.version != kept.version).then_some("its state is of another version now, and it exports no `migrate`")
+    let Some((runs, ran)) = runs.zip(swapped_in) else {
+        return Some("its state is of another version now, and it exports no `migrate`".to_owned());
+    };
+    Some(format!(
+        "its state is of version {}, as {} keeps it, which had been swapped in; {}, which the pipeline file names, keeps version {} \
+         and exports no `migrate`: to go on with these states, name {1} in the file",
+        kept.version, ran.component, runs.component, room.version
+    ))
 }
 
 #[cfg(test)]
@@ -301,12 +404,26 @@ mod tests {
             digest: Digest::of(component.as_bytes()),
         };
         let swapped = |from, to| Record::Swapped { from: running(from), to: running(to) };
-        let of = |records: &[Record]| Recovery::of(records, None).running;
+        let of = |records: &[Record]| {
+            let recovery = Recovery::of(records, None);
+            (recovery.running.clone(), recovery.swapped_in("o").cloned())
+        };
+        let both = |component| (vec![running(component)], Some(running(component)));
         let mut records = vec![started(b"p"), swapped("a", "b")];
-        assert_eq!(of(&records), [running("b")]);
+        assert_eq!(of(&records), both("b"));
         records.extend([started(b"p"), swapped("b", "c")]);
-        assert_eq!(of(&records), [running("c")]);
+        assert_eq!(of(&records), both("c"));
+        let back = |from, to| Record::RolledBack {
+            from: running(from),
+            to: running(to),
+            first: BatchTime::from_millis(1),
+            why: String::new(),
+        };
+        records.push(back("c", "b"));
+        assert_eq!(of(&records), both("b"));
+        records.push(swapped("b", "a"));
+        assert_eq!(of(&records), (vec![running("a")], None), "the pipeline names it");
         records.push(started(b"q"));
-        assert_eq!(of(&records), []);
+        assert_eq!(of(&records), (vec![], None));
     }
 }

@@ -71,7 +71,7 @@ impl Past {
                     committed.range_mut(first..).for_each(|(_, gave)| *gave = Default::default());
                 }
                 Record::Shortened(Shortened { through, .. }) => forgotten = Some(through),
-                Record::Swapped { .. } | Record::Redirected(_) | Record::Ended => {}
+                Record::Swapped { .. } | Record::Watched { .. } | Record::Redirected(_) | Record::Ended => {}
             }
         }
         Self { cuts, committed, forgotten, oldest: None }
@@ -208,8 +208,9 @@ impl Replay {
             }),
             dead_letters: DeadLetters::at(Arc::new(Disk), &folder.dead_letters()),
             clock: Arc::new(SystemClock),
+            outages: Arc::default(),
             ending: CancellationToken::new(),
-            trap_limit: None,
+            bound: None,
         };
         let mut replay = Self { past, typed: Arc::new(typed), operators, definition, runner, at };
         while let Some(before) = replay.next().filter(|next| *next < batch) {

@@ -87,19 +87,22 @@ impl Retries {
     }
 
     /// Sees to it that letters go with the next batch, of which `next` is the first that comes. Only those of batches before
-    /// `running`, the first that has not committed, are there to stay until then.
+    /// `running`, the first that has not committed, and before `watched`, the first that may be made anew, are there to stay
+    /// until then.
     pub(super) async fn ask(
         &mut self,
         wanted: Wanted,
         running: Option<BatchTime>,
+        watched: Option<BatchTime>,
         typed: &Arc<Typed>,
         next: BatchTime,
     ) -> Result<Resent> {
         let (letters, taken, of) = (self.letters.clone(), self.taken.clone(), typed.clone());
         let there = move |operator: &str, batch: BatchTime| {
-            running.is_none_or(|running| batch < running) && !taken.contains(&(operator.to_owned(), batch))
+            running.into_iter().chain(watched).all(|first| batch < first)
+                && !taken.contains(&(operator.to_owned(), batch))
         };
-        let (waiting, stay) = spawn_blocking(move || choose(&letters, &wanted, there, &of)).await??;
+        let (waiting, stay) = spawn_blocking(move || choose(&letters, &wanted, there, watched, &of)).await??;
         self.taken.extend(waiting.iter().flat_map(|waiting| named(&waiting.retried)));
         let sent = waiting.iter().map(|Waiting { retried: Retried { operator, letters, .. }, .. }| Sent {
             operator: operator.clone(),
@@ -121,13 +124,18 @@ impl Retries {
     }
 
     /// The batch has committed: its letters are letters no more. Where they cannot be removed, the next start does it.
-    pub(super) async fn committed(&self, cut: &Cut) -> Result<()> {
+    pub(super) async fn committed(&mut self, cut: &Cut) -> Result<()> {
         if cut.retried.is_empty() {
             return Ok(());
         }
         let (letters, retried) = (self.letters.clone(), cut.retried.clone());
-        if let Err(error) = spawn_blocking(move || letters.remove(&retried)).await? {
-            tracing::warn!("dead letters that were sent through again are still there until the next start: {error:#}");
+        match spawn_blocking(move || letters.remove(&retried)).await? {
+            Ok(()) => self.taken.retain(|taken| !cut.retried.iter().flat_map(named).any(|gone| gone == *taken)),
+            Err(error) => {
+                tracing::warn!(
+                    "dead letters that were sent through again are still there until the next start: {error:#}"
+                );
+            }
         }
         for Retried { operator, letters, .. } in &cut.retried {
             tracing::info!(operator, letters, batch = %cut.batch, "dead letters were sent through again");
@@ -153,6 +161,7 @@ pub(super) fn committed(records: &[Record]) -> Vec<Retried> {
             | Record::Swapped { .. }
             | Record::Redirected(_)
             | Record::RolledBack { .. }
+            | Record::Watched { .. }
             | Record::Ended
             | Record::Shortened(_) => {}
         }
@@ -169,6 +178,7 @@ fn choose(
     letters: &DeadLetters,
     wanted: &Wanted,
     there: impl Fn(&str, BatchTime) -> bool,
+    watched: Option<BatchTime>,
     typed: &Typed,
 ) -> Result<(Vec<Waiting>, u64)> {
     let mut chosen: IndexMap<String, Vec<Letter>> = IndexMap::new();
@@ -197,7 +207,7 @@ fn choose(
         }
     }
     if chosen.is_empty() {
-        bail!("{}", nothing(wanted, stay));
+        bail!("{}", nothing(wanted, stay, watched));
     }
     let waiting = chosen.into_iter().map(|(operator, letters)| {
         let contents = Arc::new(contents(typed, &operator, &letters)?);
@@ -211,16 +221,23 @@ fn choose(
 }
 
 /// Why there is nothing to do.
-fn nothing(wanted: &Wanted, stay: u64) -> String {
+fn nothing(wanted: &Wanted, stay: u64, watched: Option<BatchTime>) -> String {
     let of = wanted.operator.as_ref().map(|operator| format!(" of `{operator}`")).unwrap_or_default();
     let batch = wanted.batch.map(|batch| format!(" of batch {batch}")).unwrap_or_default();
     let others = match stay {
         0 => String::new(),
-        stay => format!("; {stay} stay: late rows, keys, and records that were not kept whole cannot be"),
+        stay => format!(
+            "; {stay} stay: late rows, keys, records that were not kept whole, and rows that were taken after a rollback \
+             cannot be"
+        ),
     };
+    let watched = watched.map(|first| {
+        format!("; those of batch {first} and later can be when the last swap is watched no longer, or is rolled back")
+    });
     format!(
         "there are no dead letters{of}{batch} that could be sent through again, and do not go with a batch \
-         already{others}. See them with `weir dead-letters list`"
+         already{others}{}. See them with `weir dead-letters list`",
+        watched.unwrap_or_default()
     )
 }
 

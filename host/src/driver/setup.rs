@@ -1,6 +1,6 @@
 //! A driver from a pipeline and a data folder: everything opened, checked and put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,12 +15,14 @@ use super::placement::{self, Placement};
 use super::planner::totals;
 use super::recovery::{Misfits, Recovery, check_reach};
 use super::typed::TypedOperator;
+use super::watch::Watch;
 use super::{
     BatchLog, BatchStats, Clock, Cut, DeadLetters, Driver, Handle, LogLimits, Parts, Record, Runner, Sources, Tables,
     Typed, initial, received, retry,
 };
 use crate::block::BlockStore;
 use crate::checkpoint::{Checkpoints, Location, Restored};
+use crate::counted::counted;
 use crate::data_dir::PipelineDir;
 use crate::fault;
 use crate::pipeline::{Loaded, Missed, Pipeline};
@@ -133,10 +135,10 @@ impl Setup {
         }
         let failed = || {
             format!(
-                "the pipeline has changed since its host was killed, and {} batches are to be computed again as it was, \
-                 which cannot be done; put the pipeline back as it was and run it once, or start with --fresh, which begins \
+                "the pipeline has changed since its host was killed, and {} that it had committed are to be computed again as \
+                 it was, which cannot be done; put the pipeline back as it was and run it once, or start with --fresh, which begins \
                  anew and forgets all states",
-                recovery.recompute.len()
+                counted(recovery.recompute.len() as u64, "batch")
             )
         };
         let settled = async {
@@ -197,9 +199,10 @@ impl Setup {
         let unforgotten = received::unforgotten(&records, oldest, checkpointed);
         let mut recovery = Recovery::of(&records, restored.as_ref());
         let definition = definition::digest(&pipeline)?;
+        let mut before = HashMap::new();
         if recovery.definition == Some(definition) {
             // What was swapped in stays, as it would have without the restart.
-            typed.resume(&recovery.running, &operators)?;
+            before = typed.resume(&recovery.running, &recovery.before, &operators)?;
             for (sink, with) in &recovery.delivering {
                 tracing::info!(
                     sink,
@@ -208,12 +211,20 @@ impl Setup {
                 );
                 typed.deliver(sink, with);
             }
+        } else if extent == Extent::Everything {
+            recovery.tell_dropped(&typed, operators.components().registry())?;
         }
         // What is computed again is for no sink. The definition stays whole: it is kept until this is done.
         for (name, spec) in typed.loaded.pipeline.sinks.iter().filter(|_| extent == Extent::Everything) {
             let sink = match self.ground.sinks.get(name) {
                 Some(sink) => sink.clone(),
-                None => sink::open(name, spec, typed.union(spec.inputs())?, &sink_context).await?,
+                None => match typed.delivering.get(name) {
+                    Some(with) => {
+                        let sink = typed.swapped_sink(name, with, &operators, &folder.spool());
+                        sink.with_context(|| format!("sink `{name}`, with {}, which was swapped in", with.component))?
+                    }
+                    None => sink::open(name, spec, typed.union(spec.inputs())?, &sink_context).await?,
+                },
             };
             sinks.insert(name.clone(), sink);
         }
@@ -269,6 +280,11 @@ impl Setup {
         Definitions::at(self.ground.storage.clone(), &folder.definitions()).keep(&pipeline, &records)?;
         // The first batch comes whatever there is; after that, a batch for which no source has anything left does not.
         let ended = extent == Extent::Settling || (recovery.begun && sources.ended());
+        let watched = recovery.watch.take().filter(|_| extent == Extent::Everything);
+        let watch = watched.and_then(|watched| {
+            let from = before.get(&watched.from.operator).filter(|before| before.running == watched.from)?;
+            Some(Watch::resumed(from.clone(), watched, first))
+        });
         let started = Record::Started {
             engine: operators.components().engine().identity(),
             definition,
@@ -282,9 +298,10 @@ impl Setup {
             rooms: Arc::new(Rooms { operators, blocks, sinks, state, tables: table_store, pool }),
             dead_letters,
             clock: self.clock.clone(),
+            outages: Arc::default(),
             ending: CancellationToken::new(),
             partitions,
-            trap_limit: None,
+            bound: None,
         };
         if extent == Extent::Settling {
             recovery.unfinished.clear();
@@ -310,6 +327,8 @@ impl Setup {
             first,
             backlog,
             ended,
+            before,
+            watch,
             checkpointing,
             unforgotten,
             started,

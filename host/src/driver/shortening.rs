@@ -20,7 +20,7 @@ impl Driver {
         let needed = self.log.needed(checkpointed, self.typed.windows.longest_kept());
         let shorter = self.log.shorter(&*self.storage, needed).and_then(|shorter| {
             // Only the log knows which letters batches have sent through again and a crash has left.
-            shorter.iter().try_for_each(|shorter| retry::catch_up(&self.runner.dead_letters, &shorter.records))?;
+            shorter.iter().try_for_each(|shorter| retry::catch_up(&self.runner.dead_letters, &shorter.gone))?;
             Ok(shorter)
         });
         match shorter {

@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::delivery::Delivers;
+use super::handle::WatchLimits;
 use super::log::Running;
+use super::outage::Outage;
+use super::trial::{TrialLimits, Trialled};
 use super::typed::{Typed, TypedOperator};
 use crate::event_time::Watermark;
 use crate::plan::OperatorMeter;
@@ -67,12 +70,49 @@ pub struct Status {
     /// What each operator that keeps states has of them.
     #[serde(default)]
     pub states: BTreeMap<String, StateSize>,
+    /// The sink that is down, and for which a batch waits.
+    #[serde(default)]
+    pub waiting: Option<Outage>,
+    /// A component that is tried.
+    #[serde(default)]
+    pub trial: Option<Trying>,
+    /// The last swap, while it is watched.
+    #[serde(default)]
+    pub watch: Option<Watching>,
     /// The last swap that was taken back by itself since the host started.
     #[serde(default)]
     pub rolled_back: Option<RolledBack>,
     /// What is kept of each stream of which past batches are kept.
     #[serde(default)]
     pub kept: BTreeMap<String, KeptSize>,
+}
+
+/// A trial that is under way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trying {
+    /// What runs.
+    pub from: Running,
+    /// What is tried beside it.
+    pub to: Running,
+    /// What it is held to.
+    pub limits: TrialLimits,
+    /// What it has shown so far.
+    pub shown: Trialled,
+}
+
+/// A swap that is watched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watching {
+    /// What would run again.
+    pub from: Running,
+    /// What runs.
+    pub to: Running,
+    /// What it is held to.
+    pub limits: WatchLimits,
+    /// Batches so far in which it had rows.
+    pub batches: u32,
+    /// Rows so far on which it went wrong.
+    pub trapped: u64,
 }
 
 /// A swap that was taken back by itself.

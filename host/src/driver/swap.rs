@@ -8,37 +8,64 @@ use tokio::sync::oneshot;
 use super::trial::Trial;
 use super::watch::{Before, Watch};
 use super::{
-    Care, Cut, Driver, Fitting, NewSink, Purpose, Queued, Record, Redirected, RolledBack, Swapped, Target, Typed,
-    WatchLimits,
+    Care, Cut, Delivering, Driver, Fitting, NewSink, Purpose, Queued, Record, Redirected, RolledBack, Sink, Swapped,
+    Target, Typed, WaitingBatch, WatchLimits,
 };
 
 impl Driver {
     pub(super) fn asked_to_swap(&mut self, to: Target, care: Care, reply: oneshot::Sender<Result<Swapped, String>>) {
-        let answer = match (&self.trial, to, care.trial) {
-            (Some(trial), _, _) if !trial.is_abandoned() => Err(anyhow!(
-                "{} is being tried in operator `{}`; wait for its end, or end the command that asked for it",
-                trial.to.running.component,
-                trial.to.running.operator
-            )),
-            (_, Target::Component(to), Some(limits)) => {
-                let (operator, component) = (&to.running.operator, &to.running.component);
-                tracing::info!(operator, component, batches = limits.batches, "a trial begins");
-                self.trial = Some(Trial::new(to, limits, care.watch, reply));
-                return;
-            }
-            (_, to, _) => self.swap(to, care.watch),
+        let answer = match (self.in_the_way(&to, &care), to, care.trial) {
+            (Some(why), _, _) => Err(anyhow!(why)),
+            (None, Target::Component(to), Some(limits)) => match self.typed.runs(&to.running.operator) {
+                Some(from) => {
+                    let (operator, component) = (&to.running.operator, &to.running.component);
+                    tracing::info!(operator, component, batches = limits.batches, "a trial begins");
+                    self.trial = Some(Trial::new(from, to, limits, care.watch, reply));
+                    self.show_care();
+                    return;
+                }
+                None => Err(anyhow!("operator `{}` is no component", to.running.operator)),
+            },
+            (None, to, _) => self.swap(to, care.watch),
         };
         // Who asked may have gone away; the swap holds all the same.
         let _ = reply.send(answer.map_err(|e| format!("{e:#}")));
     }
 
+    /// Why an operator cannot be swapped, or tried, while a component is tried. Others may be swapped meanwhile: the stream
+    /// and what runs beside it read the same cuts, and so change together.
+    fn in_the_way(&self, to: &Target, care: &Care) -> Option<String> {
+        let tried = &self.trial.as_ref().filter(|trial| !trial.is_abandoned())?.to.running;
+        let operator = match to {
+            Target::Component(to) => &to.running.operator,
+            Target::Back(operator) => operator,
+        };
+        let what = match (*operator == tried.operator, care.trial) {
+            (true, _) => "",
+            (false, Some(_)) => ", and one component is tried at a time",
+            (false, None) => return None,
+        };
+        Some(format!(
+            "{} is being tried in operator `{}`{what}; wait for its end (`weir status` says how far it is), or end the \
+             command that asked for it",
+            tried.component, tried.operator
+        ))
+    }
+
+    /// Has `weir status` tell how far a trial and a watch are.
+    pub(super) fn show_care(&self) {
+        let mut status = self.status.write().unwrap_or_else(PoisonError::into_inner);
+        status.trial = self.trial.as_ref().map(Trial::trying);
+        status.watch = self.watch.as_ref().map(Watch::watching);
+    }
+
     pub(super) fn end_trial(&mut self, end: Result<(), String>) {
-        let Some(mut trial) = self.trial.take() else { return };
-        let shown = std::mem::take(&mut trial.shown);
+        let Some(trial) = self.trial.take() else { return };
         let swapped = end.and_then(|()| {
             self.swap(Target::Component(trial.to.clone()), trial.watch).map_err(|error| format!("{error:#}"))
         });
-        trial.answer(swapped.map(|swapped| Swapped { trial: Some(shown), ..swapped }));
+        self.show_care();
+        trial.answer(swapped);
     }
 
     fn swap(&mut self, to: Target, watch: WatchLimits) -> Result<Swapped> {
@@ -49,10 +76,14 @@ impl Driver {
         let mut typed = Typed::clone(&self.typed);
         let from = typed.swap(&to)?;
         let (operator, to) = (to.running.operator.clone(), to.running);
+        let watched = watch.batches > 0 && !back;
+        if watched {
+            self.log.append(&Record::Watched { to: to.clone(), limits: watch })?;
+        }
         self.log.append(&Record::Swapped { from: from.running.clone(), to: to.clone() })?;
         // What was swapped in before has shown that it can stay.
         self.end_watch();
-        if watch.batches > 0 && !back {
+        if watched {
             self.watch = Some(Watch::new(from.clone(), to.clone(), self.next, watch));
         }
         let swapped = Swapped { from: from.running.clone(), to, first_batch: self.next, trial: None };
@@ -63,11 +94,12 @@ impl Driver {
             history.push(from);
         }
         self.show(typed);
+        self.show_care();
         Ok(swapped)
     }
 
     /// Has another component deliver a sink's rows.
-    pub(super) fn redirect(&mut self, to: NewSink) -> Result<Redirected> {
+    pub(super) fn redirect(&mut self, to: NewSink) -> Result<Delivering> {
         let NewSink { name, delivers, sink } = to;
         let from = self.status.read().unwrap_or_else(PoisonError::into_inner).sinks.get(&name).cloned();
         let from = from.with_context(|| format!("there is no sink `{name}` that is a component"))?;
@@ -77,8 +109,20 @@ impl Driver {
         typed.deliver(&name, &delivers);
         self.show(typed);
         self.status.write().unwrap_or_else(PoisonError::into_inner).sinks.insert(name.clone(), delivers);
+        let waiting = self.take_over(&name, &sink);
         self.new_sinks.push((name, sink));
-        Ok(redirected)
+        Ok(Delivering { swap: redirected, waiting })
+    }
+
+    /// Has a sink go on with the batch at work, if that waits for the one in whose place it is put.
+    fn take_over(&self, name: &str, sink: &Arc<dyn Sink>) -> Option<WaitingBatch> {
+        let outage = self.runner.outages.now().filter(|outage| outage.staged && outage.sink == name)?;
+        let undelivered = self.runner.rooms.sinks.get(name)?.undelivered(outage.batch)?;
+        let taken_over = sink.take_over(outage.batch, undelivered);
+        if taken_over {
+            self.runner.outages.offer(name.to_owned(), sink.clone());
+        }
+        Some(WaitingBatch { batch: outage.batch, taken_over })
     }
 
     /// The component that an operator ran before the last swap.
@@ -103,10 +147,16 @@ impl Driver {
         self.status.write().unwrap_or_else(PoisonError::into_inner).operators = self.typed.running();
     }
 
+    /// Whether the batches that were committed last may be taken back.
+    pub(super) fn may_go_back(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.before.is_some())
+    }
+
     /// The last swap stays: its batches' input is held no longer.
     pub(super) fn end_watch(&mut self) {
         let Some(watch) = self.watch.take() else { return };
         watch.since.iter().for_each(|cut| self.let_go(cut));
+        self.show_care();
     }
 
     /// Takes the last swap back, and all that its batches have left behind; runs what failed again, with what ran before.
@@ -127,10 +177,10 @@ impl Driver {
             first_batch = %first,
             "the swap is rolled back: {why}"
         );
-        if let Some(checkpointing) = &mut self.checkpointing {
-            checkpointing.go_back(before, &self.runner.rooms.pool).await?;
-        }
         self.log.append(&Record::RolledBack { from, to: again.clone(), first, why: why.clone() })?;
+        if let Some(checkpointing) = &mut self.checkpointing {
+            checkpointing.go_back(before).await?;
+        }
         self.runner.rooms.state.go_back(&before.store);
         let mut typed = Typed::clone(&self.typed);
         typed.swap(to)?;
@@ -145,8 +195,9 @@ impl Driver {
         });
         self.queue = as_before.collect();
         if let Some(trial) = self.trial.take() {
-            trial.answer(Err(format!("nothing was swapped: meanwhile operator `{operator}` was rolled back: {why}")));
+            trial.give_up(&format!("operator `{operator}` was rolled back ({why})"));
         }
+        self.show_care();
         self.status.write().unwrap_or_else(PoisonError::into_inner).rolled_back = Some(rolled_back);
         Ok(())
     }

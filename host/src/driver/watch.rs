@@ -2,15 +2,19 @@
 //! rows than it may, that batch is not committed: the swap is taken back, and with it all that these batches have left.
 //!
 //! What sinks were given by then stays: a batch is committed once. States, windows and past rows become what they would have been
-//! without the swap, from a fork that was taken before the first of the batches.
+//! without the swap, from a fork that was taken before the first of the batches. The log says what is watched, and no
+//! checkpoint is made meanwhile, so after a restart these batches are computed again and watched as before.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::batch::{Done, TrapLimit, Uncomputed};
+use super::batch::{Done, Uncomputed};
 use super::handle::WatchLimits;
 use super::log::{Cut, Running};
+use super::recovery::Watched;
+use super::status::Watching;
 use super::typed::Fitting;
+use crate::plan::{Bound, OperatorMeter};
 use crate::source::Position;
 use crate::state::Store;
 use crate::time::BatchTime;
@@ -28,6 +32,8 @@ pub(super) struct Watch {
     /// The first batch that it runs.
     pub(super) first: BatchTime,
     limits: WatchLimits,
+    /// What it did in batches of an earlier run, which are computed again and tell less.
+    earlier: BTreeMap<BatchTime, OperatorMeter>,
     /// Rows on which it went wrong so far.
     trapped: u64,
     /// Batches so far in which it had rows.
@@ -48,7 +54,14 @@ pub(super) struct Before {
 
 impl Watch {
     pub(super) fn new(from: Fitting, to: Running, first: BatchTime, limits: WatchLimits) -> Self {
-        Self { from, to, first, limits, trapped: 0, with_rows: 0, before: None, since: Vec::new() }
+        let (earlier, since) = (BTreeMap::new(), Vec::new());
+        Self { from, to, first, limits, earlier, trapped: 0, with_rows: 0, before: None, since }
+    }
+
+    /// Goes on with what was watched when the host stopped; `next` is the first batch that is yet to be cut.
+    pub(super) fn resumed(from: Fitting, watched: Watched, next: BatchTime) -> Self {
+        let Watched { to, limits, first, meters, .. } = watched;
+        Self { earlier: meters, ..Self::new(from, to, first.unwrap_or(next), limits) }
     }
 
     /// Whether the batch is run by what is watched.
@@ -61,15 +74,27 @@ impl Watch {
         self.before.is_some() && self.covers(cut) && error.is::<Uncomputed>()
     }
 
-    /// On how many rows of the next batch it may go wrong.
-    pub(super) fn trap_limit(&self) -> TrapLimit {
-        TrapLimit { operator: self.to.operator.clone(), most: self.limits.max_traps.saturating_sub(self.trapped) }
+    /// What the next batch fails beyond.
+    pub(super) fn bound(&self) -> Bound {
+        let traps = self.limits.max_traps.saturating_sub(self.trapped);
+        Bound { operator: self.to.operator.clone(), fuel: None, traps }
+    }
+
+    /// How far it is.
+    pub(super) fn watching(&self) -> Watching {
+        Watching {
+            from: self.from.running.clone(),
+            to: self.to.clone(),
+            limits: self.limits,
+            batches: self.with_rows,
+            trapped: self.trapped,
+        }
     }
 
     /// A batch was committed; whether it was the last that is watched.
     pub(super) fn committed(&mut self, cut: &Arc<Cut>, done: &Done) -> bool {
         self.since.push(cut.clone());
-        let meter = done.meters.get(&self.to.operator);
+        let meter = self.earlier.get(&cut.batch).or(done.meters.get(&self.to.operator));
         self.trapped += meter.map_or(0, |meter| meter.trapped);
         self.with_rows += u32::from(meter.is_some_and(|meter| meter.rows_in > 0));
         let batches = self.limits.batches;

@@ -40,6 +40,9 @@ pub enum CallError {
     Failure(String),
     /// Something is wrong with this host, not with the operator or its rows.
     Host(String),
+    /// No call was made: those before it have used up what the operator may use in the batch. The last of them, if it went
+    /// wrong.
+    Overspent(Option<Verdict>),
 }
 
 /// How an operator went wrong. Shown to people as the reason of a rejected row.
@@ -89,11 +92,25 @@ impl fmt::Display for CallError {
             Self::Verdict(verdict) => verdict.fmt(f),
             Self::Failure(text) => write!(f, "gave up: {text}"),
             Self::Host(text) => write!(f, "could not be run by this host: {text}"),
+            Self::Overspent(before) => {
+                let before = before.as_ref().map(|verdict| format!("; a call before {verdict}")).unwrap_or_default();
+                write!(f, "used more fuel than it may in a batch of its trial{before}")
+            }
         }
     }
 }
 
 impl std::error::Error for CallError {}
+
+impl CallError {
+    /// The same, of a call that was to be made because the one before went wrong.
+    pub(super) fn after(self, verdict: &Verdict) -> Self {
+        match self {
+            Self::Overspent(None) => Self::Overspent(Some(verdict.clone())),
+            other => other,
+        }
+    }
+}
 
 impl From<Verdict> for CallError {
     fn from(verdict: Verdict) -> Self {

@@ -34,11 +34,11 @@ pub(super) fn isolate<A: Attempt>(
 ) -> Result<(), CallError> {
     let fresh = operator.is_fresh();
     let mut answer = operator.call(units.clone());
-    if matches!(answer, Err(CallError::Verdict(_))) {
+    if let Err(CallError::Verdict(verdict)) = &answer {
         operator.refresh();
         if !fresh {
             // What earlier calls left behind in the instance must not count against these units.
-            answer = operator.call(units.clone());
+            answer = operator.call(units.clone()).map_err(|error| error.after(verdict));
             if matches!(answer, Err(CallError::Verdict(_))) {
                 operator.refresh();
             }
@@ -47,11 +47,50 @@ pub(super) fn isolate<A: Attempt>(
     match answer {
         Ok(answer) => done(units, Ok(answer)),
         Err(CallError::Verdict(verdict)) if units.len() <= 1 => done(units, Err(verdict)),
-        Err(CallError::Verdict(_)) => {
+        Err(CallError::Verdict(verdict)) => {
             let middle = units.start + units.len() / 2;
-            isolate(operator, units.start..middle, done)?;
-            isolate(operator, middle..units.end, done)
+            let halves =
+                isolate(operator, units.start..middle, done).and_then(|()| isolate(operator, middle..units.end, done));
+            halves.map_err(|error| error.after(&verdict))
         }
         Err(other) => Err(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goes wrong on every unit, and may call so many times.
+    struct Wrong(u32);
+
+    impl Attempt for Wrong {
+        type Answer = ();
+
+        fn call(&mut self, units: Range<usize>) -> Result<(), CallError> {
+            self.0 = self.0.checked_sub(1).ok_or(CallError::Overspent(None))?;
+            Err(Verdict::Trap { trap: format!("on {units:?}"), message: None }.into())
+        }
+
+        fn is_fresh(&self) -> bool {
+            false
+        }
+
+        fn refresh(&mut self) {}
+    }
+
+    #[test]
+    fn given_an_operator_that_may_not_call_again_when_units_are_looked_for_then_the_last_call_is_told() {
+        // Each range is called twice, as the instance is never fresh.
+        for (calls, told) in [(1, "0..8"), (2, "0..8"), (3, "0..4"), (5, "0..2"), (7, "0..1"), (8, "0..2")] {
+            let mut looked = Vec::new();
+            let end = isolate(&mut Wrong(calls), 0..8, &mut |units, _| {
+                looked.push(units.start);
+                Ok(())
+            });
+            let trap = Verdict::Trap { trap: format!("on {told}"), message: None };
+            assert_eq!(end, Err(CallError::Overspent(Some(trap))), "{calls} calls");
+            assert_eq!(looked, if calls == 8 { vec![0] } else { vec![] }, "{calls} calls");
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! what a sink may send, and how, is behind [`Http`]. Nothing that a guest answers is believed before `lift.rs` has checked it.
 
 mod aggregate;
+mod allowance;
 mod columns;
 mod compiled;
 mod digest;
@@ -25,6 +26,7 @@ mod state;
 mod transform;
 
 pub use aggregate::Aggregate;
+pub use allowance::Allowance;
 pub use compiled::{Compiled, Components};
 pub use digest::{Digest, DigestWriter, NotADigest};
 pub use engine::Engine;

@@ -25,13 +25,17 @@ struct WitShape {
 
 #[derive(Debug, Clone, Copy, ComponentType, Lower)]
 #[component(record)]
-struct WitPart {
+struct WitPart<'a> {
+    pipeline: &'a str,
+    sink: &'a str,
     #[component(name = "batch-time")]
     batch_time: u64,
     partition: u32,
     partitions: u32,
     #[component(name = "first-row")]
     first_row: u64,
+    #[component(name = "last-row")]
+    last_row: u64,
 }
 
 #[derive(Debug, ComponentType, Lift)]
@@ -43,11 +47,15 @@ enum WitFailure {
     Fatal(String),
 }
 
-type Write<'a> = TypedFunc<(WitPart, BatchIn<'a>), (Result<Vec<WitReject>, WitFailure>,)>;
+type Write<'a> = TypedFunc<(WitPart<'a>, BatchIn<'a>), (Result<Vec<WitReject>, WitFailure>,)>;
 
 /// Which rows a call has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
+pub struct Part<'a> {
+    /// The pipeline that they are of.
+    pub pipeline: &'a str,
+    /// The sink that they are for.
+    pub sink: &'a str,
     /// Their batch.
     pub batch: BatchTime,
     /// Their partition, from 0.
@@ -56,6 +64,8 @@ pub struct Part {
     pub partitions: u32,
     /// The first one's index in the partition.
     pub first_row: u64,
+    /// The last one's.
+    pub last_row: u64,
 }
 
 /// Why rows were not delivered.
@@ -128,9 +138,10 @@ pub struct SinkTask {
 impl SinkTask {
     /// Delivers rows of the columns that the sink reads; answers with those that it does not take. After a fatal error the
     /// task must be dropped.
-    pub fn write(&mut self, part: Part, rows: &RecordBatch) -> Result<Vec<Reject>, NotDelivered> {
-        let Part { batch, partition, partitions, first_row } = part;
-        let part = WitPart { batch_time: batch.as_millis(), partition, partitions, first_row };
+    pub fn write(&mut self, part: Part<'_>, rows: &RecordBatch) -> Result<Vec<Reject>, NotDelivered> {
+        let Part { pipeline, sink, batch, partition, partitions, first_row, last_row } = part;
+        let batch_time = batch.as_millis();
+        let part = WitPart { pipeline, sink, batch_time, partition, partitions, first_row, last_row };
         let all: Vec<usize> = (0..rows.num_columns()).collect();
         let lowered = Lowered::new(rows, &all)?;
         let columns = lowered.columns();

@@ -71,7 +71,8 @@ impl Merger {
         call: ComponentCall,
         accumulator: SchemaRef,
     ) -> Result<Self> {
-        let runner = AggregateRunner::new(rooms.operators.aggregate(&call).map_err(execution)?);
+        let runner =
+            AggregateRunner::new(rooms.operators.aggregate(&call).map_err(execution)?).within(batch.allowance(&call));
         Ok(Self { call, batch, runner, accumulator })
     }
 

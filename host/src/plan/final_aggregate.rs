@@ -69,7 +69,8 @@ impl Node for FinalAggregate {
             }
             let pool = rooms.pool.clone();
             let work = move || {
-                let runner = AggregateRunner::new(rooms.operators.aggregate(&node.call).map_err(execution)?);
+                let runner = AggregateRunner::new(rooms.operators.aggregate(&node.call).map_err(execution)?)
+                    .within(batch.allowance(&node.call));
                 Worker { node, runner, batch }.run(&schema, &concat_rows(&partials, &batches)?).map(Some)
             };
             pool.run(work).await?

@@ -9,6 +9,7 @@
 mod accumulators;
 mod adopt;
 mod assign;
+mod bound;
 mod codec;
 mod deal;
 mod event_fold;
@@ -52,6 +53,7 @@ mod write;
 
 pub use adopt::{Adopt, adopted_schema};
 pub use assign::Assign;
+pub use bound::Bound;
 pub use codec::Codec;
 pub use deal::Deal;
 pub use event_fold::EventFold;
@@ -69,8 +71,8 @@ pub use partial_aggregate::PartialAggregate;
 pub use persist::{Persist, past};
 pub use recall::Recall;
 pub use rechunk::{QUERY_ROWS, Rechunk};
-pub use report::{OperatorMeter, Rejected, Report, Stays, row_text};
-pub use retry::{Retry, Windowed, records};
+pub use report::{FirstReject, OperatorMeter, Rejected, Report, Stays, in_order, row_text};
+pub use retry::{Retry, Windowed, records, texts};
 pub use rooms::{BatchRoom, ComponentCall, Operators, Rooms};
 pub use sample::Sample;
 pub use scan::Scan;

@@ -72,7 +72,7 @@ impl Node for PartialAggregate {
         let start = async move {
             let (rooms2, call) = (rooms.clone(), node.call.clone());
             let aggregate = rooms.pool.run(move || rooms2.operators.aggregate(&call)).await?.map_err(execution)?;
-            let runner = AggregateRunner::new(aggregate.clone());
+            let runner = AggregateRunner::new(aggregate.clone()).within(batch.allowance(&node.call));
             let worker = Worker { node, key, aggregate, runner, batch, partial, segment: None, rows: Vec::new() };
             Ok::<_, DataFusionError>(through(worker, input, rooms.pool.clone()))
         };

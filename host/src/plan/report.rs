@@ -48,6 +48,19 @@ pub enum Stays {
     Time,
     /// The record was long, or no text, and was not kept whole.
     Part,
+    /// The component that rejected it was taken back, and what ran in its place took it, or was never given it: what
+    /// outlives the batch is as if it had not been rejected.
+    Redone,
+}
+
+/// Puts rejects in an order that does not depend on which task came first.
+pub fn in_order(rejects: &mut [Rejected]) {
+    rejects.sort_by(|a, b| {
+        let place = |r: &Rejected| (r.segment, r.position);
+        let first = (&a.operator, place(a), &a.reason).cmp(&(&b.operator, place(b), &b.reason));
+        // Rows of two inputs of one operator may have the same place.
+        first.then_with(|| a.row.to_string().cmp(&b.row.to_string()))
+    });
 }
 
 /// The first row, in the canonical order, that an operator or source rejected in a batch.
@@ -128,6 +141,8 @@ pub struct Report {
     pub dead_letters: Vec<Rejected>,
     /// By operator or source that has rejected any.
     pub first_rejects: BTreeMap<String, FirstReject>,
+    /// By operator that has gone wrong on any: the first of those.
+    pub first_traps: BTreeMap<String, FirstReject>,
     /// By operator or source.
     pub meters: BTreeMap<String, OperatorMeter>,
     /// By operator or source, of all the rows that it gave.
@@ -146,6 +161,11 @@ impl Report {
     /// Counts rejected rows on which an operator went wrong.
     pub(super) fn trapped(&mut self, operator: &str, rows: u64) {
         self.meter(operator).trapped += rows;
+    }
+
+    /// Notes a row on which an operator went wrong, if no other comes before it. `row` shows it.
+    pub(super) fn traps(&mut self, operator: &str, place: (u32, u64), reason: &str, row: impl FnOnce() -> String) {
+        note(&mut self.first_traps, operator, place, reason, row);
     }
 
     /// Counts the bytes of rows that an operator was given.
@@ -167,14 +187,7 @@ impl Report {
 
     /// Notes a row that is rejected, if no other comes before it. `row` shows it.
     pub(super) fn rejects(&mut self, operator: &str, place: (u32, u64), reason: &str, row: impl FnOnce() -> String) {
-        let known = self.first_rejects.get(operator);
-        if known.is_some_and(|known| known.place < place) {
-            return;
-        }
-        let found = FirstReject { place, reason: reason.to_owned(), row: row() };
-        if known.is_none_or(|known| found < *known) {
-            self.first_rejects.insert(operator.to_owned(), found);
-        }
+        note(&mut self.first_rejects, operator, place, reason, row);
     }
 
     /// Rows of a source, counted as they were read, turn out to be none.
@@ -202,13 +215,25 @@ impl Report {
 
     /// Puts the dead letters in an order that does not depend on which task came first.
     pub fn in_order(mut self) -> Self {
-        self.dead_letters.sort_by(|a, b| {
-            let place = |r: &Rejected| (r.segment, r.position);
-            let first = (&a.operator, place(a), &a.reason).cmp(&(&b.operator, place(b), &b.reason));
-            // Rows of two inputs of one operator may have the same place.
-            first.then_with(|| a.row.to_string().cmp(&b.row.to_string()))
-        });
+        in_order(&mut self.dead_letters);
         self
+    }
+}
+
+fn note(
+    firsts: &mut BTreeMap<String, FirstReject>,
+    operator: &str,
+    place: (u32, u64),
+    reason: &str,
+    row: impl FnOnce() -> String,
+) {
+    let known = firsts.get(operator);
+    if known.is_some_and(|known| known.place < place) {
+        return;
+    }
+    let found = FirstReject { place, reason: reason.to_owned(), row: row() };
+    if known.is_none_or(|known| found < *known) {
+        firsts.insert(operator.to_owned(), found);
     }
 }
 

@@ -103,7 +103,7 @@ pub fn records(texts: Vec<String>) -> Result<Contents, ArrowError> {
 }
 
 /// The records that were kept so.
-pub(super) fn texts(records: &Contents) -> anyhow::Result<Vec<&str>> {
+pub fn texts(records: &Contents) -> anyhow::Result<Vec<&str>> {
     let mut texts = Vec::new();
     for rows in records.rows() {
         let Some(column) = rows.columns().first().and_then(|column| column.as_string_opt::<i32>()) else {

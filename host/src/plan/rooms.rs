@@ -14,13 +14,15 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::bound::Bound;
 use super::offload::Pool;
 use super::report::{Refusal, Rejected, Report, Stays, row_json, shown_row, trace_log};
 use super::watermark::Watermarks;
 use crate::block::BlockStore;
 use crate::event_time::Watermark;
 use crate::operator::{
-    Aggregate, CallError, Compiled, Components, Digest, Isolation, Limits, Meter, Reject, State, Transform, World,
+    Aggregate, Allowance, CallError, Compiled, Components, Digest, Isolation, Limits, Meter, Reject, State, Transform,
+    World,
 };
 use crate::pipeline::OnReject;
 use crate::rows::Columns;
@@ -200,13 +202,20 @@ pub struct BatchRoom {
     deltas: Mutex<BTreeMap<(String, usize), Arc<Delta>>>,
     watermarks: Watermarks,
     report: Mutex<Report>,
+    bound: Option<Bound>,
 }
 
 impl BatchRoom {
     /// An empty room for the batch.
     pub fn new(time: BatchTime) -> Self {
+        Self::bounded(time, None)
+    }
+
+    /// The same for a batch in which an operator may not do as it likes.
+    pub fn bounded(time: BatchTime, bound: Option<Bound>) -> Self {
         Self {
             time,
+            bound,
             persisted: Mutex::default(),
             tasks: Mutex::default(),
             deltas: Mutex::default(),
@@ -280,6 +289,11 @@ impl BatchRoom {
         lock(&self.report)
     }
 
+    /// The fuel that the operator of a call has in this batch, if that is bounded.
+    pub(super) fn allowance(&self, call: &ComponentCall) -> Option<Arc<Allowance>> {
+        self.bound.as_ref().filter(|bound| bound.operator == call.operator)?.fuel.clone()
+    }
+
     /// Adds what a component used, and passes its log on.
     pub(super) fn meter(&self, call: &ComponentCall, meter: &Meter) {
         trace_log(&call.operator, meter);
@@ -317,9 +331,14 @@ impl BatchRoom {
         place: impl Fn(usize) -> (u32, u64),
     ) -> Result<()> {
         let Some(first) = rejects.first() else { return Ok(()) };
-        let trapped = rejects.iter().filter(|reject| reject.trapped).count();
-        self.report().trapped(&call.operator, trapped as u64);
+        let trapped = || rejects.iter().filter(|reject| reject.trapped);
         self.note_first(&call.operator, rows, rejects, &place);
+        if let Some(first) = trapped().min_by_key(|reject| place(reject.row)) {
+            let mut report = self.report();
+            report.trapped(&call.operator, trapped().count() as u64);
+            report.traps(&call.operator, place(first.row), &first.reason, || shown_row(rows, first.row));
+        }
+        let broken = self.bound.as_ref().and_then(|bound| bound.broken(call, self.time, &self.report()));
         match call.on_reject {
             OnReject::Fail => Err(DataFusionError::Execution(format!(
                 "{call} does not take a row of batch {}: {}\n  the row: {}\n  To go on without such rows, set `on_reject` of [operators.{}] to \"skip\" or \"dead-letter\".",
@@ -328,6 +347,7 @@ impl BatchRoom {
                 shown_row(rows, first.row),
                 call.operator
             ))),
+            _ if let Some(broken) = broken => Err(DataFusionError::Execution(broken)),
             OnReject::Skip => Ok(()),
             OnReject::DeadLetter => {
                 let letters = rejects.iter().map(|reject| {

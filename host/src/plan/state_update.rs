@@ -147,7 +147,7 @@ impl Worker {
         let keys = RowBytes::new(keyed.spec().key.clone())?;
         let states = RowBytes::new(keyed.spec().state.clone())?;
         let input = Input::new(&node, &operator, &keys, rows)?;
-        let runner = StateRunner::new(operator, batch.time);
+        let runner = StateRunner::new(operator, batch.time).within(batch.allowance(&node.call));
         Ok(Self { node, batch, schema, runner, keyed, keys, states, input })
     }
 

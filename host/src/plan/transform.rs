@@ -49,7 +49,7 @@ impl Node for Transform {
             let (rooms2, call2, batch2) = (rooms.clone(), call.clone(), batch.clone());
             // The first use of a component may compile it.
             let transform = rooms.pool.run(move || rooms2.operators.transform(&call2)).await?.map_err(execution)?;
-            let runner = TransformRunner::new(transform, batch2.time, call.isolation());
+            let runner = TransformRunner::new(transform, batch2.time, call.isolation()).within(batch.allowance(&call));
             let chunk_rows = if whole { usize::MAX } else { call.chunk_rows.max(1) };
             let worker = Worker { runner, call, batch, position: Position::default(), chunk_rows };
             let input = if whole { segment_by_segment(input) } else { input };

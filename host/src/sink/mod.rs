@@ -12,7 +12,7 @@ mod postgres;
 mod spool;
 mod stdout;
 
-pub use component::{ComponentSink, Granted, SinkComponent, Tally, sound};
+pub use component::{ComponentSink, Granted, SinkComponent, Tally, Undelivered, sound};
 pub use error::{SinkError, SinkFailed};
 pub(crate) use files::encode::json_writer;
 pub use stdout::SharedWriter;
@@ -55,6 +55,17 @@ pub trait Sink: Send + Sync + std::fmt::Debug {
     /// Makes everything staged for the batch visible at once. A batch that was not begun, or is committed already, is
     /// left as it is, so that a commit may be tried again.
     async fn commit(&self, batch: BatchTime) -> Result<(), SinkError>;
+
+    /// What was staged of a batch and is not delivered, where another sink could go on with it.
+    fn undelivered(&self, _: BatchTime) -> Option<Undelivered> {
+        None
+    }
+
+    /// Goes on, when it is asked to commit the batch, with what another sink has staged of it, after what that has
+    /// delivered; whether it can.
+    fn take_over(&self, _: BatchTime, _: Undelivered) -> bool {
+        false
+    }
 }
 
 /// Writes one part of a batch.
@@ -87,8 +98,14 @@ pub async fn open(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &Sink
     opened(name, spec, schema, context).await.with_context(|| format!("sink `{name}`"))
 }
 
-/// Opens a sink that is a component. What it sends goes through `http`, whatever the pipeline grants it.
+/// A sink that is this component. What it sends goes through `http`, whatever the pipeline grants it.
+pub fn of_component(component: SinkComponent, http: Arc<dyn Http>, spool: &Path) -> Result<ComponentSink> {
+    Ok(ComponentSink::new(component, http, Spool::at(spool)?))
+}
+
+/// Opens a pipeline's sink that is a component. What it sends goes through `http`, whatever the pipeline grants it.
 pub fn open_component(
+    pipeline: &str,
     name: &str,
     spec: &SinkSpec,
     schema: &Schema,
@@ -96,9 +113,9 @@ pub fn open_component(
     http: Arc<dyn Http>,
     spool: &Path,
 ) -> Result<ComponentSink> {
-    let component = SinkComponent::of(name, spec, schema, components)?;
+    let component = SinkComponent::of(pipeline, name, spec, schema, components)?;
     let component = component.with_context(|| format!("a sink of the type `{}` is no component", spec.kind()))?;
-    Ok(ComponentSink::new(component, http, Spool::at(spool)?))
+    of_component(component, http, spool)
 }
 
 async fn opened(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &SinkContext<'_>) -> Result<Arc<dyn Sink>> {
@@ -132,7 +149,8 @@ async fn opened(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &SinkCo
         }
         SinkSpec::Component { allow, timeout, .. } => {
             let http = Granted::of_sink(name, allow, timeout.0);
-            Arc::new(open_component(name, spec, &schema, context.components, Arc::new(http), &context.spool)?)
+            let SinkContext { pipeline, components, spool, .. } = context;
+            Arc::new(open_component(pipeline, name, spec, &schema, components, Arc::new(http), spool)?)
         }
     })
 }

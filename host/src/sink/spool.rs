@@ -116,6 +116,11 @@ impl Spool {
         self.lock().get(&batch).cloned()
     }
 
+    /// Goes on with a batch of another spool, together with that.
+    pub(super) fn share(&self, batch: BatchTime, begun: Arc<Mutex<Begun>>) {
+        self.lock().insert(batch, begun);
+    }
+
     /// Forgets the batch, which is committed.
     pub(super) fn committed(&self, batch: BatchTime) {
         self.lock().remove(&batch);

@@ -1,7 +1,7 @@
 //! Posts rows to an address, whatever their columns: each call's as one request of JSON lines.
 //!
-//! The header `Weir-Part: BATCH_MILLIS/PARTITION/FIRST-LAST` names the rows of a request, and is the same whenever the
-//! same rows come again: a receiver that remembers it takes each row once. A receiver that is busy or broken (408, 425,
+//! The header `Idempotency-Key: PIPELINE/SINK/BATCH_MILLIS/PARTITION/FIRST-LAST` names the rows of a request, and is the
+//! same whenever the same rows come again: a receiver that remembers it takes each row once. A receiver that is busy or broken (408, 425,
 //! 429, 5xx) is tried again; one that refuses (any other status but 2xx) stops the run.
 
 use std::collections::BTreeMap;
@@ -37,10 +37,9 @@ impl Operator for Webhook {
     }
 
     fn write(&self, part: Part, rows: &Chunk) -> Result<Vec<Reject>, Failure> {
-        let last = part.first_row + (rows.rows() as u64).saturating_sub(1);
         let mut request = Request::post(&self.config.url)
             .header("Content-Type", "application/x-ndjson")
-            .header("Weir-Part", format!("{part}-{last}"));
+            .header("Idempotency-Key", part);
         for (name, value) in &self.config.headers {
             request = request.header(name, value);
         }
@@ -78,13 +77,13 @@ mod tests {
         let request = |part: &str, rows: &str| {
             Request::post("http://localhost/rows")
                 .header("Content-Type", "application/x-ndjson")
-                .header("Weir-Part", part)
+                .header("Idempotency-Key", part)
                 .header("Authorization", "Bearer abc")
                 .body(rows)
         };
         let expected = [
-            request("5000/0/0-1", "{\"user\":\"ann\",\"likes\":1}\n{\"user\":null,\"likes\":2}\n"),
-            request("5000/0/2-2", "{\"user\":\"cid\",\"likes\":3}\n"),
+            request("test/test/5000/0/0-1", "{\"user\":\"ann\",\"likes\":1}\n{\"user\":null,\"likes\":2}\n"),
+            request("test/test/5000/0/2-2", "{\"user\":\"cid\",\"likes\":3}\n"),
         ];
         assert_eq!(delivered.requests(), expected);
         Ok(())

@@ -18,14 +18,15 @@ use indexmap::IndexMap;
 
 use self::outbox::Outbox;
 use crate::cli::check::operators;
+use crate::counted::counted;
 use crate::data_dir::{DataDir, PipelineDir};
 use crate::driver::{Bundle, DeadLetters, Ground, Setup, SystemClock, Typed, Unbundled, cores};
 use crate::operator::{Usage, World, componentize, inspect};
 use crate::origin::Origin;
 use crate::pipeline::Pipeline;
-use crate::plan::{OperatorMeter, Operators, row_text};
+use crate::plan::{OperatorMeter, Operators};
 use crate::rows::ColumnType;
-use crate::sink::{self, ComponentSink, Granted, Tally};
+use crate::sink::{self, ComponentSink, Granted, Tally, json_writer};
 use crate::source::Mode;
 use crate::storage::Disk;
 use crate::time::BatchTime;
@@ -72,9 +73,9 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     touch_all: bool,
 
-    /// For a sink: really send to this origin, as in http://localhost:8080, and deny others; may be repeated
-    /// [default: requests are printed, taken to have gone well, and not sent]
-    #[arg(long, value_name = "ORIGIN")]
+    /// For a sink: really send to this origin, as in http://localhost:8080, and deny others; several with commas, or given
+    /// again [default: requests are printed, taken to have gone well, and not sent]
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     allow: Vec<Origin>,
 
     /// Fail when more fuel is used: it is the same in every run and on every machine, so a build can be held to it
@@ -98,7 +99,7 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let used = if let Some(bundle) = bundle {
         let component = if args.input.is_some() { &bytes } else { bundle.component() };
-        runtime.block_on(unbundled(&bundle, component, &trial, data)).with_context(at)?
+        runtime.block_on(unbundled(&bundle, component, &args.file, &trial, data)).with_context(at)?
     } else {
         let world = inspect(&componentize(&bytes).with_context(at)?).with_context(at)?;
         trial.registry().register(&bytes, Some("operator"), Some("trial")).with_context(at)?;
@@ -141,15 +142,16 @@ fn bundled(args: &Args, file: &[u8]) -> Result<Option<Bundle>> {
 }
 
 /// Runs a component on what a bundle has, prints the rows and the dead letters, and tells what was used.
-async fn unbundled(bundle: &Bundle, component: &[u8], trial: &DataDir, data: &DataDir) -> Result<Used> {
+async fn unbundled(bundle: &Bundle, component: &[u8], file: &Path, trial: &DataDir, data: &DataDir) -> Result<Used> {
     let digest = trial.registry().register(component, Some("operator"), Some("trial"))?.digest;
     let then = bundle.call();
-    let name = if digest == then.digest { &then.component } else { "operator@trial" };
+    let is_same = digest == then.digest;
+    let name = if is_same { then.component.clone() } else { file.display().to_string() };
     let operators = operators(&trial.with_cache_of(data))?;
-    let Unbundled { rows, report, same } = bundle.run(name, digest, operators, trial.root()).await?;
-    for rows in &rows {
-        (0..rows.num_rows()).try_for_each(|row| outln!("{}", row_text(rows, row)))?;
-    }
+    let Unbundled { rows, report, same } = bundle.run(&name, digest, operators, trial.root()).await?;
+    let mut lines = json_writer(Vec::new());
+    rows.iter().try_for_each(|rows| lines.write(rows))?;
+    out!("{}", String::from_utf8_lossy(&lines.into_inner()))?;
     for letter in &report.dead_letters {
         eprintln!("{}", serde_json::to_string(letter)?);
     }
@@ -258,7 +260,9 @@ impl fmt::Display for Used {
         let memory = ByteSize::b(*peak_memory).display().iec();
         write!(
             f,
-            "{rows_in} rows in, {out}, {rejected} rejected; {fuel} fuel in {calls} calls, at most {memory} of memory"
+            "{} in, {out}, {rejected} rejected; {fuel} fuel in {}, at most {memory} of memory",
+            counted(*rows_in, "row"),
+            counted(*calls, "call")
         )
     }
 }
@@ -299,7 +303,7 @@ async fn trial_run(pipeline: &str, world: World, args: &Args, trial: &DataDir, d
     eprint!("{letters}");
     if let Some((sink, outbox)) = tried {
         let Tally { rows, rejected, used } = sink.tally();
-        let out = format!("{} requests", outbox.requests());
+        let out = counted(outbox.requests(), "request");
         let Usage { fuel, calls, peak_memory, .. } = used;
         return Ok(Used { rows_in: rows, out, rejected, fuel, calls, peak_memory });
     }
@@ -318,6 +322,6 @@ fn tried_sink(
     let outbox = Arc::new(Outbox::new(granted));
     let spec = &typed.loaded.pipeline.sinks["operator"];
     let (input, components) = (typed.union(spec.inputs())?, operators.components());
-    let sink = sink::open_component("operator", spec, &input, components, outbox.clone(), &folder.spool())?;
+    let sink = sink::open_component("test", "test", spec, &input, components, outbox.clone(), &folder.spool())?;
     Ok((Arc::new(sink), outbox))
 }

@@ -54,8 +54,8 @@ pub(in crate::driver) struct Needed {
 /// A shorter log.
 #[derive(Debug)]
 pub(in crate::driver) struct Shorter {
-    /// All that was in the log.
-    pub(in crate::driver) records: Vec<Record>,
+    /// The cuts and commits that go.
+    pub(in crate::driver) gone: Vec<Record>,
     shortened: Shortened,
     bytes: Vec<u8>,
 }
@@ -97,7 +97,9 @@ impl BatchLog {
             return Ok(None);
         }
         let [Record::Shortened(shortened), ..] = &head[..] else { return Ok(None) };
-        Ok(Some(Shorter { shortened: shortened.clone(), bytes: shorter, records }))
+        let gone = |record: &Record| record.batch().is_some_and(|batch| batch <= through);
+        let (shortened, gone) = (shortened.clone(), records.into_iter().filter(gone).collect());
+        Ok(Some(Shorter { gone, shortened, bytes: shorter }))
     }
 
     /// Puts a shorter log in this one's place. Where it cannot be written, the log stays as it is.
@@ -161,8 +163,12 @@ impl Rest {
                         swaps.clear();
                     }
                 }
-                Record::Swapped { .. } | Record::RolledBack { .. } | Record::Redirected(_) => swaps.push(record),
-                Record::Cut(_) | Record::Committed { .. } | Record::Ended => {}
+                Record::Watched { .. } | Record::Swapped { .. } | Record::RolledBack { .. } | Record::Redirected(_) => {
+                    swaps.push(record)
+                }
+                // A watch is known by the first batch that it is of: of one that goes, it has come to its end.
+                Record::Cut(_) => swaps.retain(|swap| !matches!(swap, Record::Watched { .. })),
+                Record::Committed { .. } | Record::Ended => {}
             }
         }
         let gone = records.iter().filter_map(Record::cut).filter(|cut| cut.batch <= through);

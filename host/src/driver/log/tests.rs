@@ -180,6 +180,19 @@ fn given_damage_when_opened_then_record_and_batches_and_the_way_on_are_named_and
     }
 }
 
+#[test]
+fn given_damage_among_batches_that_were_cut_ahead_when_told_then_the_earlier_is_named_first() {
+    let at = |second: u64| Some(BatchTime::from_millis(second * 1000));
+    for (before, behind, tells) in [
+        (3, 1, "what became of batches 1970-01-01T00:00:01.000Z to 1970-01-01T00:00:03.000Z"),
+        (2, 2, "what became of batch 1970-01-01T00:00:02.000Z"),
+    ] {
+        let damage = Damage { record: 4, at: 9, what: "cannot be read", before: at(before), behind: at(behind) };
+        let told = format!("record 4 at byte 9 cannot be read, so it is not known {tells}");
+        assert_eq!(damage.to_string(), told);
+    }
+}
+
 proptest! {
     #[test]
     fn given_a_log_cut_off_behind_its_header_when_opened_then_it_is_a_prefix(count in 0_usize..6, cut in 0.0..1.0) {

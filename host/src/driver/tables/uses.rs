@@ -46,6 +46,7 @@ impl Uses {
                 | Record::Swapped { .. }
                 | Record::Redirected(_)
                 | Record::RolledBack { .. }
+                | Record::Watched { .. }
                 | Record::Ended
                 | Record::Shortened(_) => {}
             }

@@ -6,13 +6,14 @@ mod event;
 mod operator;
 mod windows;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use arrow::datatypes::{Schema, SchemaRef};
 use indexmap::IndexMap;
 
+use super::delivery::Delivers;
 use super::initial;
 use super::log::Running;
 use super::sql::Query;
@@ -62,6 +63,8 @@ pub struct Typed {
     pub wanted: HashSet<String>,
     /// An operator whose input somebody wants to see.
     pub given: Option<String>,
+    /// What was swapped in to deliver the rows of sinks.
+    pub(super) delivering: BTreeMap<String, Delivers>,
 }
 
 /// A component that fits in an operator's place.
@@ -87,6 +90,7 @@ impl Typed {
             event_windows: HashMap::new(),
             wanted: HashSet::new(),
             given: None,
+            delivering: BTreeMap::new(),
             loaded,
         };
         let reached: Vec<String> = typed.loaded.graph.streams().map(str::to_owned).collect();
@@ -239,6 +243,11 @@ impl Typed {
         self.operators.values().filter_map(TypedOperator::call).map(running).collect()
     }
 
+    /// What an operator runs now, if it is a component.
+    pub(super) fn runs(&self, operator: &str) -> Option<Running> {
+        self.operators.get(operator).and_then(TypedOperator::call).map(running)
+    }
+
     /// The operator with another component, if it fits: same world, same columns out, and states that it can go on with.
     pub fn fitting(&self, operator: &str, reference: &Reference, operators: &Operators) -> Result<Fitting> {
         let Some(typed) = self.operators.get(operator) else {
@@ -292,28 +301,62 @@ impl Typed {
     }
 
     /// Goes on with what operators ran when the host stopped, where that is another component than the pipeline names.
-    pub fn resume(&mut self, ran: &[Running], operators: &Operators) -> Result<()> {
+    /// Answers with what ran `before` that, where it is still there and could run again.
+    pub fn resume(
+        &mut self,
+        ran: &[Running],
+        before: &BTreeMap<String, Running>,
+        operators: &Operators,
+    ) -> Result<HashMap<String, Fitting>> {
+        let mut could_run_again = HashMap::new();
         for ran in ran {
-            let call = self.operators.get(&ran.operator).and_then(TypedOperator::call);
-            if call.is_none_or(|call| call.digest == ran.digest) {
+            let Some(named) = self.operators.get(&ran.operator).and_then(TypedOperator::call).map(running) else {
                 continue;
+            };
+            let from = before.get(&ran.operator).and_then(|before| self.resume_after(before, ran, operators));
+            self.resume_with(ran, operators).with_context(|| {
+                format!(
+                    "operator `{}` ran {}, which was swapped in, when the host stopped",
+                    ran.operator, ran.component
+                )
+            })?;
+            if named.digest != ran.digest {
+                tracing::info!(
+                    operator = ran.operator,
+                    runs = ran.component,
+                    named = named.component,
+                    "the operator goes on with what was swapped in, not with what the pipeline file names"
+                );
             }
-            let fitting =
-                self.fitting(&ran.operator, &Reference::Digest(ran.digest), operators).with_context(|| {
-                    format!(
-                        "operator `{}` ran {}, which was swapped in, when the host stopped",
-                        ran.operator, ran.component
-                    )
-                })?;
-            let named = self.swap(&Fitting { running: ran.clone(), ..fitting })?;
-            tracing::info!(
-                operator = ran.operator,
-                runs = ran.component,
-                named = named.running.component,
-                "the operator goes on with what was swapped in, not with what the pipeline file names"
-            );
+            could_run_again.extend(from.map(|from| (ran.operator.clone(), from)));
         }
-        Ok(())
+        Ok(could_run_again)
+    }
+
+    /// Goes on with what an operator ran, as it was put in the place of what it ran before: that, if it could run again.
+    fn resume_after(&mut self, before: &Running, ran: &Running, operators: &Operators) -> Option<Fitting> {
+        let mut typed = self.clone();
+        match typed.resume_with(before, operators).and_then(|_| typed.resume_with(ran, operators)) {
+            Ok(from) => {
+                *self = typed;
+                from
+            }
+            Err(error) => {
+                let (operator, before) = (&ran.operator, &before.component);
+                tracing::warn!(operator, before, "the last swap cannot be taken back any more: {error:#}");
+                None
+            }
+        }
+    }
+
+    /// Puts a component in an operator's place, if another one is there: that one.
+    fn resume_with(&mut self, ran: &Running, operators: &Operators) -> Result<Option<Fitting>> {
+        let call = self.operators.get(&ran.operator).and_then(TypedOperator::call);
+        if call.is_none_or(|call| call.digest == ran.digest) {
+            return Ok(None);
+        }
+        let fitting = self.fitting(&ran.operator, &Reference::Digest(ran.digest), operators)?;
+        self.swap(&Fitting { running: ran.clone(), ..fitting }).map(Some)
     }
 
     /// Puts a component that was found fitting in an operator's place; gives what ran there.

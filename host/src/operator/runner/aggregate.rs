@@ -8,6 +8,7 @@ use arrow::buffer::BooleanBuffer;
 use arrow::record_batch::RecordBatch;
 
 use super::super::aggregate::{Aggregate, AggregateTask};
+use super::super::allowance::{Account, Allowance};
 use super::super::instance::{CallError, Verdict};
 use super::super::isolate::{Attempt, isolate};
 use super::super::transform::Reject;
@@ -43,6 +44,7 @@ pub struct AggregateRunner {
     aggregate: Arc<Aggregate>,
     task: Option<(AggregateTask, bool)>,
     meter: Meter,
+    account: Account,
 }
 
 #[derive(Clone, Copy)]
@@ -55,7 +57,13 @@ enum Fold {
 impl AggregateRunner {
     /// Starts work; the instance is made with the first call.
     pub fn new(aggregate: Arc<Aggregate>) -> Self {
-        Self { aggregate, task: None, meter: Meter::default() }
+        Self { aggregate, task: None, meter: Meter::default(), account: Account::default() }
+    }
+
+    /// Uses no more than is allowed.
+    pub fn within(mut self, allowance: Option<Arc<Allowance>>) -> Self {
+        self.account = Account::with(allowance);
+        self
     }
 
     /// Folds rows, sorted by group: group g is rows `groups[g] .. groups[g + 1]`. `rows` has just the columns of
@@ -194,7 +202,10 @@ impl AggregateRunner {
         }
     }
 
+    /// The instance for the next call.
     fn task(&mut self) -> Result<&mut AggregateTask, CallError> {
+        let now = self.task.as_ref().map_or(0, |(task, _)| task.used().fuel);
+        self.account.check(self.meter.used.fuel + now)?;
         let (task, called) = match &mut self.task {
             Some(task) => task,
             empty => empty.insert((self.aggregate.task().map_err(about_no_row)?, false)),

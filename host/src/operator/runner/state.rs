@@ -7,6 +7,7 @@ use arrow::array::UInt32Array;
 use arrow::buffer::BooleanBuffer;
 use arrow::record_batch::RecordBatch;
 
+use super::super::allowance::{Account, Allowance};
 use super::super::instance::{CallError, Verdict};
 use super::super::isolate::{Attempt, isolate};
 use super::super::state::{Cause, Fate, State, StateTask, Touched, Updated};
@@ -40,12 +41,19 @@ pub struct StateRunner {
     batch: BatchTime,
     task: Option<(StateTask, bool)>,
     meter: Meter,
+    account: Account,
 }
 
 impl StateRunner {
     /// Starts work; the instance is made with the first call.
     pub fn new(state: Arc<State>, batch: BatchTime) -> Self {
-        Self { state, batch, task: None, meter: Meter::default() }
+        Self { state, batch, task: None, meter: Meter::default(), account: Account::default() }
+    }
+
+    /// Uses no more than is allowed.
+    pub fn within(mut self, allowance: Option<Arc<Allowance>>) -> Self {
+        self.account = Account::with(allowance);
+        self
     }
 
     /// Asks what becomes of some keys.
@@ -175,6 +183,8 @@ impl StateRunner {
     }
 
     fn call(&mut self, touched: &Touched<'_>) -> Result<Updated, CallError> {
+        let now = self.task.as_ref().map_or(0, |(task, _)| task.used().fuel);
+        self.account.check(self.meter.used.fuel + now)?;
         let (task, called) = match &mut self.task {
             Some(task) => task,
             empty => empty.insert((self.state.task(self.batch).map_err(about_no_row)?, false)),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 
+use super::super::allowance::{Account, Allowance};
 use super::super::instance::{CallError, Verdict};
 use super::super::isolate::{Attempt, isolate};
 use super::super::transform::{Applied, Reject, Transform, TransformTask};
@@ -27,12 +28,19 @@ pub struct TransformRunner {
     isolation: Isolation,
     task: Option<(TransformTask, bool)>,
     meter: Meter,
+    account: Account,
 }
 
 impl TransformRunner {
     /// Starts work; the instance is made with the first chunk.
     pub fn new(transform: Arc<Transform>, batch: BatchTime, isolation: Isolation) -> Self {
-        Self { transform, batch, isolation, task: None, meter: Meter::default() }
+        Self { transform, batch, isolation, task: None, meter: Meter::default(), account: Account::default() }
+    }
+
+    /// Uses no more than is allowed.
+    pub fn within(mut self, allowance: Option<Arc<Allowance>>) -> Self {
+        self.account = Account::with(allowance);
+        self
     }
 
     /// Runs a chunk through the operator.
@@ -87,6 +95,8 @@ impl Attempt for Chunk<'_> {
 
     fn call(&mut self, units: Range<usize>) -> Result<Applied, CallError> {
         let runner = &mut *self.runner;
+        let now = runner.task.as_ref().map_or(0, |(task, _)| task.used().fuel);
+        runner.account.check(runner.meter.used.fuel + now)?;
         let (mut task, _) = match runner.task.take() {
             Some(task) => task,
             None => (runner.transform.task(runner.batch).map_err(about_no_row)?, false),

@@ -39,6 +39,8 @@ const OWN_HEADERS: [&str; 11] = [
 pub struct Granted {
     /// What grants it, for people.
     by: String,
+    /// What to do where that is not enough.
+    remedy: String,
     allow: Vec<Origin>,
     agent: Agent,
 }
@@ -49,19 +51,29 @@ impl Granted {
         Self::new(format!("`allow` of [sinks.{name}]"), allow.to_vec(), timeout)
     }
 
+    /// What the last swap of a sink grants it, in place of what its pipeline does.
+    pub fn of_swap(name: &str, component: &str, allow: &[Origin], timeout: Duration) -> Self {
+        let by = format!(
+            "what the last swap of the sink has granted (`weir swap {name} {component} --allow …`), which goes before `allow` of \
+             [sinks.{name}]"
+        );
+        let remedy = "after a change of the pipeline file, whatever it is, its `allow` holds again; a host that runs can also be \
+                      told with another swap"
+            .to_owned();
+        Self { remedy, ..Self::new(by, allow.to_vec(), timeout) }
+    }
+
     /// Grants these origins; an answer may take as long as `timeout`. `by` names where they are listed.
     pub fn new(by: String, allow: Vec<Origin>, timeout: Duration) -> Self {
-        Self { by, allow, agent: agent(timeout) }
+        let remedy = "add it there if the component is meant to send to it".to_owned();
+        Self { by, remedy, allow, agent: agent(timeout) }
     }
 
     fn check(&self, origin: &Origin) -> Result<(), HttpError> {
         if self.allow.contains(origin) {
             return Ok(());
         }
-        Err(HttpError::Denied(format!(
-            "{origin} is not among {}: add it there if the component is meant to send to it",
-            self.by
-        )))
+        Err(HttpError::Denied(format!("{origin} is not among {}: {}", self.by, self.remedy)))
     }
 
     fn run(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, Error> {
@@ -182,6 +194,18 @@ mod tests {
         let head = head.join().unwrap();
         assert_eq!(head[0], "GET /a?b=c HTTP/1.1");
         assert!(head.iter().any(|line| line.eq_ignore_ascii_case("X-Mine: 1")), "{head:?}");
+    }
+
+    #[test]
+    fn given_grants_of_a_swap_when_denied_then_the_swap_is_named_and_how_to_grant_again() {
+        let swapped = Granted::of_swap("out", "hook@2.0.0", &[], Duration::from_secs(60));
+        let HttpError::Denied(text) = swapped.send(request("http://example.com/secret")).unwrap_err() else {
+            panic!("it is denied")
+        };
+        let says = "http://example.com is not among what the last swap of the sink has granted (`weir swap out hook@2.0.0 \
+                    --allow …`), which goes before `allow` of [sinks.out]: after a change of the pipeline file, whatever it is, \
+                    its `allow` holds again; a host that runs can also be told with another swap";
+        assert_eq!(text, says);
     }
 
     #[test]

@@ -13,9 +13,10 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail};
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use tokio::sync::Mutex as AsyncMutex;
 
 use self::chunks::{Chunks, Encoder};
 pub use self::granted::{Granted, sound};
@@ -32,6 +33,7 @@ use crate::time::BatchTime;
 /// A sink's component, resolved to its digest and configured for the rows that it will get.
 #[derive(Debug)]
 pub struct SinkComponent {
+    pipeline: String,
     sink: String,
     reference: Reference,
     digest: Digest,
@@ -41,11 +43,33 @@ pub struct SinkComponent {
 }
 
 impl SinkComponent {
-    /// The component of a sink, if it is one; `input` are the columns of its rows. Blocks while it compiles.
-    pub fn of(name: &str, spec: &SinkSpec, input: &Schema, components: &Components) -> Result<Option<Self>> {
-        let SinkSpec::Component { component, config, max_rows, on_reject, limits, .. } = spec else { return Ok(None) };
+    /// The component of a pipeline's sink, if it is one; `input` are the columns of its rows. Blocks while it compiles.
+    pub fn of(
+        pipeline: &str,
+        name: &str,
+        spec: &SinkSpec,
+        input: &Schema,
+        components: &Components,
+    ) -> Result<Option<Self>> {
+        let SinkSpec::Component { component, .. } = spec else { return Ok(None) };
         let reference: Reference = component.parse()?;
         let digest = components.registry().resolve(&reference)?;
+        Self::with(pipeline, name, spec, reference, digest, input, components).map(Some)
+    }
+
+    /// The same with this component in the place of the one that the pipeline names; `reference` is what people call it.
+    pub fn with(
+        pipeline: &str,
+        name: &str,
+        spec: &SinkSpec,
+        reference: Reference,
+        digest: Digest,
+        input: &Schema,
+        components: &Components,
+    ) -> Result<Self> {
+        let SinkSpec::Component { config, max_rows, on_reject, limits, .. } = spec else {
+            bail!("a sink of the type `{}` is no component", spec.kind())
+        };
         let compiled = components.get(digest)?;
         let named = named(&reference, digest);
         let world = compiled.world();
@@ -59,8 +83,9 @@ impl SinkComponent {
         let limits = Limits { memory: limits.memory, fuel: limits.fuel, output: limits.output };
         let operator =
             SinkOperator::configure(compiled, &config, input, limits).map_err(|error| anyhow!("{named} {error}"))?;
-        let (sink, max_rows, on_reject) = (name.to_owned(), *max_rows, *on_reject);
-        Ok(Some(Self { sink, reference, digest, operator, max_rows, on_reject }))
+        let (pipeline, sink) = (pipeline.to_owned(), name.to_owned());
+        let (max_rows, on_reject) = (*max_rows, *on_reject);
+        Ok(Self { pipeline, sink, reference, digest, operator, max_rows, on_reject })
     }
 
     fn named(&self) -> String {
@@ -70,6 +95,13 @@ impl SinkComponent {
 
 fn named(reference: &Reference, digest: Digest) -> String {
     format!("{reference} ({})", digest.short())
+}
+
+/// What one component has staged of a batch, and how far it has delivered it.
+#[derive(Debug)]
+pub struct Undelivered {
+    begun: Arc<AsyncMutex<Begun>>,
+    columns: SchemaRef,
 }
 
 /// What a sink's component has done so far.
@@ -114,8 +146,17 @@ impl ComponentSink {
             let mut chunks = Chunks::of(rows.read().with_context(reading)?, size).with_context(reading)?;
             let mut first_row = 0;
             while let Some(rows) = chunks.next().with_context(reading)? {
+                let rows = read(rows, self.component.operator.columns()).with_context(reading)?;
                 if call == *sent {
-                    let part = Part { batch, partition: number(partition)?, partitions, first_row };
+                    let part = Part {
+                        pipeline: &self.component.pipeline,
+                        sink: &self.component.sink,
+                        batch,
+                        partition: number(partition)?,
+                        partitions,
+                        first_row,
+                        last_row: first_row + (rows.num_rows() as u64).saturating_sub(1),
+                    };
                     self.write(&mut task, part, &rows)?;
                     *sent += 1;
                 }
@@ -127,8 +168,8 @@ impl ComponentSink {
     }
 
     /// One call, in the partition's instance, which the first one makes.
-    fn write(&self, task: &mut Option<SinkTask>, part: Part, rows: &RecordBatch) -> Result<(), SinkError> {
-        let failed = |error: CallError| self.failed(part, rows, &error);
+    fn write(&self, task: &mut Option<SinkTask>, part: Part<'_>, rows: &RecordBatch) -> Result<(), SinkError> {
+        let failed = |error: CallError| failed(part, &error);
         let before = task.as_ref().map(SinkTask::used).unwrap_or_default();
         let task = match task {
             Some(task) => task,
@@ -150,21 +191,10 @@ impl ComponentSink {
         Ok(())
     }
 
-    fn failed(&self, part: Part, rows: &RecordBatch, error: &CallError) -> SinkError {
-        let last = part.first_row + (rows.num_rows() as u64).saturating_sub(1);
-        SinkError::Fatal(anyhow!(
-            "rows {} to {last} of partition {}: the component {error}\n  A live run delivers the batch again when it is \
-             started again: mend what is told here, or name a version in `component` of [sinks.{}] that does it.",
-            part.first_row,
-            part.partition,
-            self.component.sink
-        ))
-    }
-
     /// Deals with rows that the component does not take, by the sink's policy.
-    fn rejected(&self, part: Part, rows: &RecordBatch, rejects: &[Reject]) -> Result<(), SinkError> {
+    fn rejected(&self, part: Part<'_>, rows: &RecordBatch, rejects: &[Reject]) -> Result<(), SinkError> {
         let Some(first) = rejects.first() else { return Ok(()) };
-        let sink = &self.component.sink;
+        let sink = part.sink;
         match self.component.on_reject {
             OnSinkReject::Fail => Err(SinkError::Fatal(anyhow!(
                 "the component does not take a row: {}\n  the row: {}\n  To go on without such rows, set `on_reject` of \
@@ -197,6 +227,29 @@ impl ComponentSink {
     fn count(&self, change: impl FnOnce(&mut Tally)) {
         change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
     }
+}
+
+fn failed(part: Part<'_>, error: &CallError) -> SinkError {
+    let Part { sink, partition, first_row, last_row, .. } = part;
+    SinkError::Fatal(anyhow!(
+        "rows {first_row} to {last_row} of partition {partition}: the component {error}\n  A live run delivers the batch \
+         again when it is started again: mend what is told here, or name a version in `component` of [sinks.{sink}] that \
+         does it."
+    ))
+}
+
+/// The columns that the component reads, where others were staged by the one that was in its place.
+fn read(rows: RecordBatch, columns: &SchemaRef) -> Result<RecordBatch> {
+    let staged = rows.schema();
+    if staged.fields() == columns.fields() {
+        return Ok(rows);
+    }
+    Ok(rows.project(&places(columns, &staged)?)?)
+}
+
+/// Where the columns are among those that were staged.
+fn places(columns: &Schema, staged: &Schema) -> Result<Vec<usize>> {
+    columns.fields().iter().map(|field| Ok(staged.index_of(field.name())?)).collect()
 }
 
 /// What was used after `before`.
@@ -248,6 +301,18 @@ impl Sink for ComponentSink {
         self.spool.committed(batch);
         Ok(())
     }
+
+    fn undelivered(&self, batch: BatchTime) -> Option<Undelivered> {
+        Some(Undelivered { begun: self.spool.begun(batch)?, columns: self.component.operator.columns().clone() })
+    }
+
+    fn take_over(&self, batch: BatchTime, Undelivered { begun, columns }: Undelivered) -> bool {
+        let can = places(self.component.operator.columns(), &columns).is_ok();
+        if can {
+            self.spool.share(batch, begun);
+        }
+        can
+    }
 }
 
 /// Stages the columns of a part that the component reads.
@@ -270,5 +335,31 @@ impl PartWriter for ComponentPart {
     async fn finish(mut self: Box<Self>) -> Result<Staged, SinkError> {
         self.encoder.finish(&mut self.rows)?;
         Ok(self.spool.keep(self.batch, self.number, self.rows).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test should say where")]
+
+    use arrow::array::{ArrayRef, AsArray, Int64Array};
+    use arrow::datatypes::{DataType, Field, Int64Type};
+
+    use super::*;
+
+    #[test]
+    fn given_rows_staged_by_another_component_when_read_then_columns_are_found_by_name_or_are_not_there() {
+        let column = |n: i64| Arc::new(Int64Array::from(vec![n])) as ArrayRef;
+        let staged = RecordBatch::try_from_iter([("a", column(1)), ("b", column(2)), ("c", column(3))]).unwrap();
+        let columns = |names: &[&str]| {
+            let fields: Vec<_> = names.iter().map(|name| Field::new(*name, DataType::Int64, false)).collect();
+            Arc::new(Schema::new(fields))
+        };
+        for (names, values) in [(&["a", "b", "c"][..], &[1, 2, 3][..]), (&["c", "a"], &[3, 1]), (&[], &[])] {
+            let read = read(staged.clone(), &columns(names)).unwrap();
+            let found: Vec<i64> = read.columns().iter().map(|c| c.as_primitive::<Int64Type>().value(0)).collect();
+            assert_eq!((found.as_slice(), read.num_rows()), (values, 1), "{names:?}");
+        }
+        assert!(places(&columns(&["a", "d"]), &staged.schema()).is_err());
     }
 }

@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 use super::backoff::Backoff;
 use super::receiver::Receiver;
+use crate::counted::counted;
 
 /// Receives from `address`, connecting again whenever the connection ends, until the receiver is
 /// stopped.
@@ -39,7 +40,7 @@ pub(super) async fn keep_connected(receiver: Arc<Receiver>, address: String) -> 
 /// Receives from `address` until it closes the connection. Does not connect again, as lines could be missing then.
 pub(super) async fn read_to_end(receiver: Arc<Receiver>, address: String) -> Result<()> {
     let ended = connect_and_receive(&receiver, &address).await;
-    ended.with_context(|| format!("source `{}`, after {} rows", receiver.name, receiver.received()))
+    ended.with_context(|| format!("source `{}`, after {}", receiver.name, counted(receiver.received(), "row")))
 }
 
 async fn connect_and_receive(receiver: &Receiver, address: &str) -> Result<()> {

@@ -40,8 +40,10 @@ impl Sink for Alarms {
             }
             text += &format!("{}: {}\n", row.sensor, row.value);
         }
-        // The same rows come under the same part, so the receiver can tell when it has them already. Where it hears from
-        // other sinks, too, their parts are the same: put a name before it.
+        if text.is_empty() {
+            return Ok(());
+        }
+        // The same rows come under the same part, so the receiver can tell when it has them already.
         Request::post(&self.url).header("Idempotency-Key", part).body(text).send()?.accepted()?;
         Ok(())
     }
@@ -61,6 +63,9 @@ mod tests {
         assert_eq!(delivered.end(), &Ok(()));
         assert_eq!(delivered.requests()[0].body, b"roof: 70.5\n");
         assert_eq!(delivered.rejects(), [(1, "not a number".to_owned())]);
+
+        let none = testing::sink::<Alarms>().run([Reading { sensor: "cellar", value: f64::NAN }])?;
+        assert_eq!((none.end(), none.requests().len()), (&Ok(()), 0));
 
         let busy = testing::sink::<Alarms>().answering(|_| Ok(Response::new(503, "later"))).run(readings())?;
         assert_eq!(busy.end(), &Err(Failure::retry("it answers 503: later")));

@@ -39,9 +39,11 @@ impl Http for Outbox {
     }
 }
 
-/// Method and address on a line, then the body, and an empty line.
+/// Method and address on a line, a line for each header, then the body after an empty line, and another one.
 fn print(request: &HttpRequest) -> Result<()> {
     outln!("{} {}", request.method, request.url)?;
+    request.headers.iter().try_for_each(|(name, value)| outln!("{name}: {value}"))?;
+    outln!()?;
     match std::str::from_utf8(&request.body) {
         Ok(text) if text.ends_with('\n') || text.is_empty() => outln!("{text}")?,
         Ok(text) => outln!("{text}\n")?,

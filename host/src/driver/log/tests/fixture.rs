@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::block::{Block, BlockData, BlockId};
-use crate::driver::{Delivers, Redirected};
+use crate::driver::{Delivers, Redirected, WatchLimits};
 use crate::source::{FilePlace, FilesMoved, Moved, RowsPosition};
 use crate::testing::keep_fixture;
 
@@ -103,11 +103,12 @@ pub(super) fn records() -> Vec<Record> {
         Record::Redirected(redirected),
         rolled_back,
         Record::Ended,
+        Record::Watched { to: running("mood@2.0.0"), limits: WatchLimits { batches: 10, max_traps: 300 } },
         Record::Shortened(Shortened { through: at(500), batches: 300, blocks: vec![(0, 250), (251, 301)] }),
     ]
 }
 
-/// Version 3 knew no shortened logs, and is otherwise the same.
+/// Version 3 knew no shortened logs, and at first no watches; it is otherwise the same.
 #[test]
 fn given_a_log_as_version_3_wrote_it_when_opened_then_all_of_it_is_read_and_goes_on() {
     let fixture = include_bytes!("../fixtures/WEIRLOG3.log");
@@ -115,7 +116,7 @@ fn given_a_log_as_version_3_wrote_it_when_opened_then_all_of_it_is_read_and_goes
     disk.put(Path::new(PATH), fixture.to_vec());
     let (mut log, found) = open(&disk).unwrap();
     assert_eq!(found, records()[..7]);
-    log.append(&records()[7]).unwrap();
+    records()[7..].iter().for_each(|record| log.append(record).unwrap());
     assert_eq!(open(&disk).unwrap().1, records());
 }
 

@@ -11,7 +11,7 @@ use crate::driver::log::shorten::Needed;
 use crate::driver::received::cut_blocks;
 use crate::driver::recovery::{Recovery, check_reach};
 use crate::driver::replay::Past;
-use crate::driver::{Delivers, retry};
+use crate::driver::{Delivers, WatchLimits, retry};
 use crate::source::{Moved, Position, RowsPosition};
 
 /// What a driver does.
@@ -136,6 +136,8 @@ impl Life {
                 let from = self.version;
                 self.version += 1;
                 self.watched = Some((from, self.batches + 1));
+                let limits = WatchLimits { batches: 10, max_traps: 0 };
+                self.write(Record::Watched { to: running(self.version), limits });
                 self.write(Record::Swapped { from: running(from), to: running(self.version) });
             }
             Step::RollBack => {
@@ -183,21 +185,15 @@ impl Life {
 
     fn checkpoint(&mut self, batches: usize) {
         let Some(last) = self.committed.last().copied() else { return };
-        let oldest = match self.checkpoints {
-            Some((_, newest)) => newest,
-            None => last,
-        };
+        // What is watched has shown that it can stay, or there is no checkpoint yet.
+        if self.watched.take_if(|(_, first)| *first <= last).is_none() && self.watched.is_some() {
+            return;
+        }
+        let oldest = self.checkpoints.map_or(last, |(_, newest)| newest);
         self.checkpoints = Some((oldest, last));
-        if self.watched.take_if(|(_, first)| *first <= last).is_some() {
-            // It has shown that it can stay.
-            return;
-        }
-        if self.watched.is_some() {
-            return;
-        }
         let needed = Needed { checkpointed: BatchTime::from_millis(oldest), batches, remembered: 0 };
         if let Some(shorter) = self.log.shorter(&self.disk, needed).unwrap() {
-            self.removed.extend(letters(&shorter.records));
+            self.removed.extend(letters(&shorter.gone));
             self.log.shorten(&self.disk, &shorter).unwrap();
             self.shortened += 1;
         }
@@ -205,8 +201,8 @@ impl Life {
 
     fn restart(&mut self, other: bool, limits: LogLimits) {
         self.log = open(&self.disk).unwrap().0.with_limits(limits);
-        self.watched = None;
         if other {
+            self.watched = None;
             self.definition += 1;
             self.version = 0;
         }
@@ -234,7 +230,7 @@ impl Life {
             check_reach(&short, Some(batch)).unwrap();
             let next = RowsPosition { first: Some(BatchTime::from_millis(1)), next: checkpoint * 10 };
             let positions = BTreeMap::from([("s".to_owned(), Position::Rows(next))]);
-            let recovered = |records: &[Record]| format!("{:#?}", Recovery::from(records, Some((batch, &positions))));
+            let recovered = |records: &[Record]| format!("{:?}", Recovery::from(records, Some((batch, &positions))));
             assert_eq!(recovered(&short), recovered(&self.whole));
             let taken = |records: &[Record]| {
                 let blocks = cut_blocks(records, Some(batch));

@@ -1,0 +1,36 @@
+//! What one operator may use in a batch, and on how many rows it may go wrong, where somebody has set a bound.
+
+use std::sync::Arc;
+
+use super::report::Report;
+use super::rooms::ComponentCall;
+use crate::operator::Allowance;
+use crate::time::BatchTime;
+
+/// A batch in which the operator goes beyond it fails.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// The operator.
+    pub operator: String,
+    /// The fuel of all its tasks; none: as much as they like.
+    pub fuel: Option<Arc<Allowance>>,
+    /// Most rows on which it may go wrong.
+    pub traps: u64,
+}
+
+impl Bound {
+    /// What is wrong where the operator of a call has gone wrong on more rows than it may.
+    pub(super) fn broken(&self, call: &ComponentCall, batch: BatchTime, report: &Report) -> Option<String> {
+        let trapped = report.meters.get(&call.operator).map_or(0, |meter| meter.trapped);
+        if call.operator != self.operator || trapped <= self.traps {
+            return None;
+        }
+        let first = report.first_traps.get(&call.operator);
+        let first = first.map(|first| format!(": {}\n  the row: {}", first.reason, first.row));
+        Some(format!(
+            "{call} goes wrong on more rows of batch {batch} than the {} on which it may{}",
+            self.traps,
+            first.unwrap_or_default()
+        ))
+    }
+}
