@@ -29,7 +29,7 @@ fn folder() -> (Folder, PathBuf) {
     folder.write("p.toml", PIPELINE);
     folder.weir(&["run", "p.toml"]).ok();
     let log = folder.data().join("pipelines/p/live/batches.log");
-    assert!(fs::read(&log).expect("there is a log").starts_with(b"WEIRLOG3"));
+    assert!(fs::read(&log).expect("there is a log").starts_with(b"WEIRLOG4"));
     (folder, log)
 }
 

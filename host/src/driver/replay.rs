@@ -18,7 +18,7 @@ use super::bundle::Bundle;
 use super::definition::Definitions;
 use super::log::{BatchLog, Cut, Record, Running, Shortened};
 use super::placement::Placement;
-use super::setup::{open_rooms, rooms, start_states};
+use super::rooms::{open_rooms, rooms, start_states};
 use super::{DeadLetters, Purpose, Runner, SystemClock, Typed, cores, received};
 use crate::block::BlockStore;
 use crate::checkpoint::Checkpoints;
