@@ -35,7 +35,7 @@ fn folder() -> (Folder, PathBuf) {
 
 #[test]
 fn given_a_log_that_was_cut_short_when_the_host_starts_again_then_it_drops_the_torn_record_and_works() {
-    for missing in [1, 3, 7, 30] {
+    for missing in [1, 3, 7] {
         let (folder, log) = folder();
         let before = folder.tree("out");
         let bytes = fs::read(&log).expect("there is a log");
@@ -73,4 +73,22 @@ fn given_a_file_that_is_no_log_when_the_host_starts_then_it_is_left_alone() {
     fs::write(&log, "my own notes, of more than eight bytes\n").expect("it can be written");
     folder.weir(&["run", "p.toml"]).refused(&["batches.log"]);
     assert_eq!(fs::read(&log).expect("it is there"), b"my own notes, of more than eight bytes\n");
+}
+
+#[test]
+fn given_a_log_that_does_not_reach_the_checkpoint_when_the_host_starts_then_it_refuses_and_fresh_begins_anew() {
+    let damages: [fn(&PathBuf, &[u8]) -> std::io::Result<()>; 3] = [
+        |log, _| fs::remove_file(log),
+        |log, bytes| fs::write(log, &bytes[..40]),
+        // The last commit is gone with the end.
+        |log, bytes| fs::write(log, &bytes[..bytes.len() - 30]),
+    ];
+    for damage in damages {
+        let (folder, log) = folder();
+        let bytes = fs::read(&log).expect("there is a log");
+        damage(&log, &bytes).expect("the log can be changed");
+        let refused = ["which the batch log does not have as committed", "nothing was changed", "--fresh"];
+        folder.weir(&["run", "p.toml"]).refused(&refused);
+        folder.weir(&["run", "--fresh", "p.toml"]).ok();
+    }
 }

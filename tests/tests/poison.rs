@@ -149,7 +149,7 @@ fn given_a_budget_when_a_batch_rejects_as_much_then_it_commits_and_when_it_rejec
                 ),
                 "poisoned by `poison 0`",
                 "\n  the row: {\"line\":\"poison 0\"}\n",
-                "mend the input or the operator, or raise `max_rejects` of [operators.suspect]",
+                "name a version of the component that takes them, or raise `max_rejects` of [operators.suspect]",
             ]);
             assert!(folder.tree("out").is_empty());
             assert_eq!(folder.dead_letters("p").rows().count(), 0);
@@ -184,7 +184,7 @@ fn given_a_source_with_a_budget_when_more_records_cannot_be_read_then_the_batch_
         "source `numbers` rejected 4 of 100 records of batch 1970-01-01T00:00:01.000Z, more than its `max_rejects` of 3; the \
          first: ",
         "\n  the row: no number 7\n",
-        "mend the input, or raise `max_rejects` of [sources.numbers]",
+        "To go on, raise `max_rejects` of [sources.numbers]",
     ]);
     assert!(folder.tree("out").is_empty());
     folder.run_once(&pipeline("\"4%\"")).ok();

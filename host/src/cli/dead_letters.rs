@@ -161,7 +161,8 @@ fn retry(args: &Retry, data: &DataDir) -> Result<()> {
     }
     if resent.stay > 0 {
         outln!(
-            "{} cannot be sent through again, and stay: late rows, keys, and records that were not kept whole",
+            "{} cannot be sent through again, and stay: late rows, keys, records that were not kept whole, and rows of batches \
+             that a rollback has made anew",
             letters_of(resent.stay)
         )?;
     }

@@ -1,6 +1,6 @@
 //! One batch, from its cut to its commit.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -58,6 +58,8 @@ pub enum Purpose {
     Recompute,
     /// It has happened, but with a component that was taken back: what it leaves behind is another, and told anew.
     Redo,
+    /// It has not happened like this: a component is tried in another's place. What it comes to is looked at.
+    Try,
 }
 
 #[derive(Clone, Copy)]
@@ -148,14 +150,13 @@ impl Runner {
                 }
                 done
             }
-            Purpose::Recompute | Purpose::Redo => {
+            Purpose::Recompute | Purpose::Redo | Purpose::Try => {
                 let mut ran = self.compute(typed.clone(), &cut, purpose).await?;
                 if purpose == Purpose::Redo {
                     let (dead_letters, batch) = (self.dead_letters.clone(), cut.batch);
                     let letters = std::mem::take(&mut ran.report.dead_letters);
-                    // Whatever ran has told of the rows that it gave, be there any or none.
-                    let again: HashSet<String> = ran.report.fingerprints.keys().cloned().collect();
-                    spawn_blocking(move || dead_letters.redo(batch, letters, |name| again.contains(name))).await??;
+                    let typed = typed.clone();
+                    spawn_blocking(move || dead_letters.redo(batch, letters, |name| typed.lasts(name))).await??;
                 }
                 let staged = self.staged(&cut, &ran)?;
                 let done = ran.done(&typed)?;
@@ -252,9 +253,14 @@ impl Runner {
         ran
     }
 
-    /// Runs a batch, and leaves nothing behind. One that is to happen fails when it rejects more rows than it may.
+    /// Runs a batch, and leaves nothing behind. One that is to happen fails when it rejects more rows than it may; one that
+    /// has happened does not fail any more for a row that is rejected.
     pub(super) async fn compute(&self, typed: Arc<Typed>, cut: &Cut, purpose: Purpose) -> Result<Ran> {
-        let room = Arc::new(BatchRoom::bounded(cut.batch, self.bound.clone()));
+        let room = BatchRoom::bounded(cut.batch, self.bound.clone());
+        let room = Arc::new(match purpose {
+            Purpose::Run | Purpose::Try => room,
+            Purpose::Recompute | Purpose::Redo => room.of_a_committed_batch(),
+        });
         match self.stage(typed.clone(), cut, &room, purpose).await {
             Ok((rows_out, kept)) => {
                 let report = room.take_report();

@@ -79,12 +79,12 @@ fn within(budget: Budget, kind: &str, name: &str, cut: &Cut, report: &Report, ag
     let first = report.first_rejects.get(name);
     let first = first.map(|first| format!("; the first: {}\n  the row: {}", first.reason, first.row));
     let (what, mend) = match kind {
-        "source" => ("records", "mend the input"),
-        _ => ("rows", "mend the input or the operator"),
+        "source" => ("records", ""),
+        _ => ("rows", "name a version of the component that takes them, or "),
     };
     bail!(
-        "{kind} `{name}`{component} rejected {} of {} {what} of batch {}, more than its `max_rejects` of {budget}{}\n  To go \
-         on, {mend}, or raise `max_rejects` of [{kind}s.{name}].",
+        "{kind} `{name}`{component} rejected {} of {} {what} of batch {}, more than its `max_rejects` of {budget}{}\n  What \
+         the batch has read stays as it is. To go on, {mend}raise `max_rejects` of [{kind}s.{name}].",
         rejected,
         rows_in,
         cut.batch,

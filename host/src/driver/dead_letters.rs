@@ -60,28 +60,30 @@ impl DeadLetters {
         self.write(batch, &lines(batch, letters)?)
     }
 
-    /// A committed batch was made anew, but not for sinks: `letters` are those of now, and `ran` says of whom. Who ran again
-    /// has no other letters that can be sent through: what those were about is in what outlives the batch. The letters of
-    /// the others, whose rows only sinks get, are as they were.
-    pub fn redo(&self, batch: BatchTime, letters: Vec<Rejected>, ran: impl Fn(&str) -> bool) -> Result<()> {
-        let (mut all, mut not_ours) = (letters, Vec::new());
-        let again = all.len();
+    /// A committed batch was made anew, but not for sinks: `letters` are those of now. Of operators whose rows are in what
+    /// `lasts`, only a letter that was one before, too, can be sent through: what the others are about, sinks have had or
+    /// states have now. The letters of operators whose rows only sinks get are as they were.
+    pub fn redo(&self, batch: BatchTime, letters: Vec<Rejected>, lasts: impl Fn(&str) -> bool) -> Result<()> {
+        let mut all: Vec<_> = letters.into_iter().filter(|letter| lasts(&letter.operator)).collect();
+        let (again, mut known) = (all.len(), vec![false; all.len()]);
+        let mut not_ours = Vec::new();
         for line in self.text(batch)?.split_inclusive(|byte| *byte == b'\n') {
             let Ok(Letter { mut rejected, .. }) = serde_json::from_slice(line) else {
                 not_ours.extend_from_slice(line);
                 continue;
             };
-            if ran(&rejected.operator) {
-                let is_same = |other: &Rejected| {
-                    let place = |r: &Rejected| (r.segment, r.position);
-                    other.operator == rejected.operator && place(other) == place(&rejected) && other.row == rejected.row
-                };
-                if all[..again].iter().any(is_same) {
+            if lasts(&rejected.operator) {
+                if let Some(same) = all[..again].iter().position(|other| is_same(other, &rejected)) {
+                    all[same].stays = all[same].stays.or(rejected.stays);
+                    known[same] = true;
                     continue;
                 }
                 rejected.stays.get_or_insert(Stays::Redone);
             }
             all.push(rejected);
+        }
+        for (letter, _) in all.iter_mut().zip(known).filter(|(_, known)| !known) {
+            letter.stays.get_or_insert(Stays::Delivered);
         }
         in_order(&mut all);
         let mut text = lines(batch, &all)?;
@@ -161,6 +163,12 @@ impl DeadLetters {
     }
 }
 
+/// Whether two letters are about one row.
+fn is_same(one: &Rejected, other: &Rejected) -> bool {
+    let place = |r: &Rejected| (r.segment, r.position);
+    one.operator == other.operator && place(one) == place(other) && one.row == other.row
+}
+
 fn lines(batch: BatchTime, letters: &[Rejected]) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     for rejected in letters {
@@ -237,19 +245,20 @@ mod tests {
     }
 
     #[test]
-    fn given_a_batch_that_is_made_anew_when_it_is_so_twice_then_letters_of_who_ran_again_are_those_of_now() {
+    fn given_a_batch_that_is_made_anew_when_it_is_so_twice_then_only_a_row_that_nobody_took_can_be_sent_through() {
         let folder = tempfile::tempdir().unwrap();
         let letters = letters(&folder);
         let batch = BatchTime::from_millis(1000);
         let before = [rejected("a", 1, None), rejected("a", 2, None), rejected("z", 1, None)];
         letters.keep(batch, &before).unwrap();
-        let taken = Rejected { position: 7, ..rejected("a", 3, None) };
-        let now = [Rejected { reason: "otherwise".into(), ..before[1].clone() }, taken];
+        let still = Rejected { reason: "otherwise".into(), ..before[1].clone() };
+        let new = |operator: &str| Rejected { position: 7, ..rejected(operator, 3, None) };
         for _ in 0..2 {
-            letters.redo(batch, now.to_vec(), |operator| operator == "a").unwrap();
+            letters.redo(batch, vec![still.clone(), new("a"), new("z")], |operator| operator == "a").unwrap();
             let left: Vec<_> = letters.of(batch).unwrap().into_iter().map(|letter| letter.rejected).collect();
             let redone = Rejected { stays: Some(Stays::Redone), ..before[0].clone() };
-            assert_eq!(left, [now[1].clone(), redone, now[0].clone(), before[2].clone()]);
+            let delivered = Rejected { stays: Some(Stays::Delivered), ..new("a") };
+            assert_eq!(left, [delivered, redone, still.clone(), before[2].clone()]);
         }
     }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use arrow::datatypes::SchemaRef;
 
 use super::batch::Purpose;
@@ -86,6 +86,8 @@ impl Recovery {
         for record in records {
             match record {
                 Record::Started { definition, after, .. } => {
+                    // A swap that did not come after it any more was not done.
+                    announced = None;
                     if recovery.definition != Some(*definition) {
                         // Another pipeline's operators say nothing of this one's.
                         recovery.running.clear();
@@ -116,7 +118,12 @@ impl Recovery {
                     let swapped = recovery.swapped.entry(to.operator.clone());
                     swapped.or_insert_with(|| (from.clone(), to.clone())).1.clone_from(to);
                     recovery.runs(to);
-                    recovery.before.insert(from.operator.clone(), from.clone());
+                    if recovery.before.get(&to.operator) == Some(to) {
+                        // It went back.
+                        recovery.before.remove(&to.operator);
+                    } else {
+                        recovery.before.insert(from.operator.clone(), from.clone());
+                    }
                     recovery.watch = announced.take().filter(|(watched, _)| *watched == to).map(|(_, limits)| {
                         Watched { from: from.clone(), to: to.clone(), limits, first: None, meters: BTreeMap::new() }
                     });
@@ -219,10 +226,24 @@ impl Watched {
     }
 }
 
-/// Fails where the log does not go back to the checkpoint: what came between is not known any more.
+/// Fails where the log does not reach the checkpoint, from before or from behind: what came between is not known any more.
 pub(super) fn check_reach(records: &[Record], checkpoint: Option<BatchTime>) -> Result<()> {
-    let Some(Record::Shortened(Shortened { through, .. })) = records.first() else { return Ok(()) };
-    if checkpoint >= Some(*through) {
+    let shortened = match records.first() {
+        Some(Record::Shortened(Shortened { through, .. })) => Some(*through),
+        _ => None,
+    };
+    if let Some(batch) = checkpoint.filter(|checkpoint| Some(*checkpoint) > shortened) {
+        let is_it =
+            |record: &Record| matches!(record, Record::Committed { batch: committed, .. } if *committed == batch);
+        ensure!(
+            records.iter().any(is_it),
+            "the newest checkpoint is of batch {batch}, which the batch log does not have as committed: the log was cut short, \
+             removed or replaced; nothing was changed. Put it back as it was, or begin anew, without the states that the \
+             checkpoints hold, with --fresh"
+        );
+    }
+    let Some(through) = shortened else { return Ok(()) };
+    if checkpoint >= Some(through) {
         return Ok(());
     }
     let found = match checkpoint {
@@ -280,10 +301,12 @@ impl Misfits {
             let Some(why) = misfit(room, spec, typed.runs(operator), swapped_in) else { continue };
             misfits.found.insert(operator.to_owned(), format!("what operator `{operator}` keeps ({why})"));
         }
-        for source in recovery.positions.keys().filter(|source| !typed.sources.contains_key(*source)) {
-            misfits
-                .found
-                .insert(source.clone(), format!("how far source `{source}` was read (it is not there any more)"));
+        for (source, position) in recovery.positions.iter().filter(|(source, _)| !typed.sources.contains_key(*source)) {
+            let what = match position {
+                Position::Start => format!("rows that source `{source}` has received and no batch has taken"),
+                Position::Rows(_) | Position::Files(_) => format!("how far source `{source}` was read"),
+            };
+            misfits.found.insert(source.clone(), format!("{what} (it is not there any more)"));
         }
         for (stream, found) in restored.iter().flat_map(|restored| restored.kept_columns()) {
             let now: Option<SchemaRef> = typed.streams.get(stream).map(|columns| with_segment(columns));

@@ -83,6 +83,10 @@ impl Past {
     }
 }
 
+/// Why there is no batch to compute again.
+const NO_MORE: &str =
+    "no batch that was committed follows; of one that failed, `weir bundle` gives what an operator was given";
+
 /// Computes past batches again, one after the other.
 pub struct Replay {
     past: Past,
@@ -233,9 +237,9 @@ impl Replay {
 
     /// Computes the next batch, as it was.
     pub async fn step(&mut self) -> Result<Recomputed> {
-        let Some(batch) = self.next() else { bail!("there are no more batches") };
+        let Some(batch) = self.next() else { bail!(NO_MORE) };
         let cut = &self.past.cuts[&batch].0;
-        let ran = compute(&self.runner, &self.typed, cut).await?;
+        let ran = compute(&self.runner, &self.typed, cut, Purpose::Recompute).await?;
         let staged = self.runner.staged(cut, &ran)?;
         self.runner.leave(batch, staged).await?;
         self.at = Some(batch);
@@ -269,7 +273,7 @@ impl Replay {
 
     /// Computes the next batch twice, as it was and with another component in an operator's place, and stays where it is.
     pub async fn with(&self, operator: &str, reference: &Reference) -> Result<Tried> {
-        let Some(batch) = self.next() else { bail!("there are no more batches") };
+        let Some(batch) = self.next() else { bail!(NO_MORE) };
         let cut = &self.past.cuts[&batch].0;
         let (typed, operators) = (self.typed.clone(), self.operators.clone());
         let (name, reference) = (operator.to_owned(), reference.clone());
@@ -279,15 +283,17 @@ impl Replay {
         let from = from.with_context(|| format!("operator `{operator}` ran no component in batch {batch}"))?;
         // States that the other component migrates are not to be had by the one of then.
         let fork = self.runner.fork();
-        let (before, after) =
-            (compute(&self.runner, &self.typed, cut).await?, compute(&fork, &self.typed, &other).await?);
+        let (before, after) = (
+            compute(&self.runner, &self.typed, cut, Purpose::Recompute).await?,
+            compute(&fork, &self.typed, &other, Purpose::Try).await?,
+        );
         let rows = (before.rows(operator)?, after.rows(operator)?);
         Ok(Tried { before: (from, side(&before, operator)), after: (to, side(&after, operator)), rows })
     }
 }
 
-async fn compute(runner: &Runner, typed: &Arc<Typed>, cut: &Cut) -> Result<Ran> {
-    let computed = runner.compute(typed.clone(), cut, Purpose::Recompute).await;
+async fn compute(runner: &Runner, typed: &Arc<Typed>, cut: &Cut, purpose: Purpose) -> Result<Ran> {
+    let computed = runner.compute(typed.clone(), cut, purpose).await;
     computed.with_context(|| format!("batch {} cannot be computed again", cut.batch))
 }
 

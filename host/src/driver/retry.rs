@@ -227,8 +227,8 @@ fn nothing(wanted: &Wanted, stay: u64, watched: Option<BatchTime>) -> String {
     let others = match stay {
         0 => String::new(),
         stay => format!(
-            "; {stay} stay: late rows, keys, records that were not kept whole, and rows that were taken after a rollback \
-             cannot be"
+            "; {stay} stay: late rows, keys, records that were not kept whole, and rows of batches that a rollback has made \
+             anew cannot be"
         ),
     };
     let watched = watched.map(|first| {

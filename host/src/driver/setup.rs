@@ -132,6 +132,10 @@ impl Setup {
         if recovery.recompute.is_empty() {
             return Ok(());
         }
+        if let Some(watch) = &recovery.watch {
+            let (operator, component) = (&watch.to.operator, &watch.to.component);
+            tracing::warn!(operator, component, "the swap is watched no longer, as the pipeline has changed");
+        }
         let failed = || {
             format!(
                 "the pipeline has changed since its host was killed, and {} that it had committed are to be computed again as \
@@ -240,7 +244,11 @@ impl Setup {
         }
         let first = match self.mode {
             Mode::Once => self.start,
-            Mode::Live => first_batch(recovery.last, self.clock.now(), interval, batch.missed),
+            Mode::Live => {
+                // Where all was forgotten, no batch was missed.
+                let missed = if recovery.begun { batch.missed } else { Missed::Coalesce };
+                first_batch(recovery.last, self.clock.now(), interval, missed)
+            }
         };
         let blocks = match self.mode {
             Mode::Once => BlockStore::new(batch.block_memory.0),

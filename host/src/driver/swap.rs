@@ -14,8 +14,15 @@ use super::{
 
 impl Driver {
     pub(super) fn asked_to_swap(&mut self, to: Target, care: Care, reply: oneshot::Sender<Result<Swapped, String>>) {
+        let runs_already = self.runs_already(&to);
         let answer = match (self.in_the_way(&to, &care), to, care.trial) {
             (Some(why), _, _) => Err(anyhow!(why)),
+            (None, Target::Component(to), _) if runs_already => Err(anyhow!(
+                "operator `{}` runs {} ({}) already; nothing was changed",
+                to.running.operator,
+                to.running.component,
+                to.running.digest.short()
+            )),
             (None, Target::Component(to), Some(limits)) => match self.typed.runs(&to.running.operator) {
                 Some(from) => {
                     let (operator, component) = (&to.running.operator, &to.running.component);
@@ -68,6 +75,12 @@ impl Driver {
         trial.answer(swapped);
     }
 
+    /// Whether the operator runs the component already: a swap to it would leave nothing to go back to.
+    fn runs_already(&self, to: &Target) -> bool {
+        let Target::Component(to) = to else { return false };
+        self.typed.runs(&to.running.operator).is_some_and(|runs| runs.digest == to.running.digest)
+    }
+
     fn swap(&mut self, to: Target, watch: WatchLimits) -> Result<Swapped> {
         let (to, back) = match to {
             Target::Component(to) => (to, false),
@@ -81,7 +94,11 @@ impl Driver {
             self.log.append(&Record::Watched { to: to.clone(), limits: watch })?;
         }
         self.log.append(&Record::Swapped { from: from.running.clone(), to: to.clone() })?;
-        // What was swapped in before has shown that it can stay.
+        if let Some(watch) = &self.watch {
+            // It has shown that it can stay.
+            let (operator, component) = (&watch.to.operator, &watch.to.component);
+            tracing::info!(operator, component, "the swap is watched no longer, as another was made");
+        }
         self.end_watch();
         if watched {
             self.watch = Some(Watch::new(from.clone(), to.clone(), self.next, watch));
@@ -129,7 +146,7 @@ impl Driver {
     fn ran_before(&self, operator: &str) -> Result<Fitting> {
         let before = self.before.get(operator).and_then(|before| before.last()).cloned();
         let before = before.with_context(|| {
-            format!("operator `{operator}` runs what it ran when the host started: there is nothing to go back to")
+            format!("operator `{operator}` was not swapped, or was taken back already: there is nothing to go back to")
         })?;
         ensure!(
             !self.typed.changes_states(&before),

@@ -269,7 +269,7 @@ impl Beside {
             )
         };
         let at = || format!("batch {}", cut.batch);
-        let after = match runner.run(typed, cut.clone(), Purpose::Recompute).await {
+        let after = match runner.run(typed, cut.clone(), Purpose::Try).await {
             Ok(after) => after,
             Err(error) if fuel.is_overspent() => return Err(error.context(stopped(fuel.used()))).with_context(at),
             Err(error) => return Err(error).with_context(at),

@@ -48,9 +48,12 @@ pub enum Stays {
     Time,
     /// The record was long, or no text, and was not kept whole.
     Part,
-    /// The component that rejected it was taken back, and what ran in its place took it, or was never given it: what
-    /// outlives the batch is as if it had not been rejected.
+    /// The component that rejected it was taken back, and what ran in its place took it, or was never given it: states and
+    /// windows have it, and sinks do not.
     Redone,
+    /// The component that took it was taken back, and what ran in its place did not: sinks have it, and states and windows do
+    /// not.
+    Delivered,
 }
 
 /// Puts rejects in an order that does not depend on which task came first.

@@ -203,6 +203,8 @@ pub struct BatchRoom {
     watermarks: Watermarks,
     report: Mutex<Report>,
     bound: Option<Bound>,
+    /// It has committed once: a row that is rejected is no reason any more to stop.
+    committed: bool,
 }
 
 impl BatchRoom {
@@ -221,7 +223,18 @@ impl BatchRoom {
             deltas: Mutex::default(),
             watermarks: Watermarks::default(),
             report: Mutex::default(),
+            committed: false,
         }
+    }
+
+    /// The same for a batch that has committed, perhaps with a component that took rows which the one of now does not take:
+    /// where that is a reason to stop, they are left out and kept.
+    pub fn of_a_committed_batch(self) -> Self {
+        Self { committed: true, ..self }
+    }
+
+    fn policy(&self, on_reject: OnReject) -> OnReject {
+        if self.committed && on_reject == OnReject::Fail { OnReject::DeadLetter } else { on_reject }
     }
 
     /// The rows of one partition of a kept stream; whoever asks first has them computed.
@@ -339,7 +352,7 @@ impl BatchRoom {
             report.traps(&call.operator, place(first.row), &first.reason, || shown_row(rows, first.row));
         }
         let broken = self.bound.as_ref().and_then(|bound| bound.broken(call, self.time, &self.report()));
-        match call.on_reject {
+        match self.policy(call.on_reject) {
             OnReject::Fail => Err(DataFusionError::Execution(format!(
                 "{call} does not take a row of batch {}: {}\n  the row: {}\n  To go on without such rows, set `on_reject` of [operators.{}] to \"skip\" or \"dead-letter\".",
                 self.time,
@@ -384,7 +397,7 @@ impl BatchRoom {
         let Some(first) = refused.first() else { return Ok(()) };
         let Refusal { kind, name, on_reject } = who;
         self.note_first(name, rows, refused, &place);
-        let go_on = match on_reject {
+        let go_on = match on_reject.map(|on_reject| self.policy(on_reject)) {
             Some(OnReject::Skip) => return Ok(()),
             Some(OnReject::DeadLetter) => {
                 self.keep_letters(name, rows, refused, place);

@@ -193,9 +193,12 @@ fn refuse_damage(folder: &Path, segments: &[Segment], cuts: &CutBlocks) -> Resul
         let end = later.map_or(seen, |later| later.0);
         let path = segment.path.display();
         let touched = describe(&missing(first..end, &ids), cuts, |_| true);
-        let _ = write!(told, "\n  {path}, at byte {at}: {what}. It touches {touched}");
+        let unread = later.is_none() && segment.first.is_none() && ids.is_empty();
+        let unread =
+            if unread { "; which blocks were in it cannot be told, nor whether any batch has taken them" } else { "" };
+        let _ = write!(told, "\n  {path}, at byte {at}: {what}. It touches {touched}{unread}");
         let needed = describe(std::slice::from_ref(&(first..end)), cuts, |cut| !cut.done);
-        let _ = write!(told, "\n  without this file these are lost: {needed}");
+        let _ = write!(told, "\n  without this file these are lost: {needed}{unread}");
     }
     if told.is_empty() {
         return Ok(());

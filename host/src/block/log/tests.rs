@@ -124,6 +124,17 @@ fn given_requests_when_the_segments_that_named_them_are_gone_then_they_are_known
 }
 
 #[test]
+fn given_a_log_of_one_segment_when_its_header_is_damaged_then_it_is_not_said_that_nothing_is_lost() {
+    let (disk, path) = written(&[2, 1]);
+    let mut bytes = disk.read(&path).unwrap();
+    bytes[0] ^= 1;
+    disk.put(&path, bytes);
+    let error = format!("{:#}", Bench::open(&disk, &CutBlocks::default(), 1 << 20).err().unwrap());
+    let told = "these are lost: no block; which blocks were in it cannot be told, nor whether any batch has taken them";
+    assert!(error.contains(told), "{error}");
+}
+
+#[test]
 fn given_damage_when_opened_then_the_error_names_file_byte_blocks_and_batches_and_nothing_is_changed() {
     let (disk, path) = written(&[2, 2, 2, 1]);
     let mut bytes = disk.read(&path).unwrap();

@@ -238,6 +238,24 @@ impl Typed {
         inputs.any(|input| input == stream)
     }
 
+    /// Whether rows of a stream are in states or windows, of its own or further on.
+    pub(super) fn lasts(&self, stream: &str) -> bool {
+        let (mut next, mut seen) = (vec![stream], HashSet::new());
+        while let Some(stream) = next.pop() {
+            if !seen.insert(stream) {
+                continue;
+            }
+            let is_state = matches!(self.operators.get(stream), Some(TypedOperator::State { .. }));
+            if is_state || self.windows.window(stream).is_some() || self.event_windows.contains_key(stream) {
+                return true;
+            }
+            let readers =
+                self.loaded.pipeline.operators.iter().filter(|(_, spec)| spec.inputs.iter().any(|i| i == stream));
+            next.extend(readers.map(|(name, _)| name.as_str()));
+        }
+        false
+    }
+
     /// What each operator that is a component runs now.
     pub fn running(&self) -> Vec<Running> {
         self.operators.values().filter_map(TypedOperator::call).map(running).collect()

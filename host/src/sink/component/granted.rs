@@ -57,8 +57,8 @@ impl Granted {
             "what the last swap of the sink has granted (`weir swap {name} {component} --allow …`), which goes before `allow` of \
              [sinks.{name}]"
         );
-        let remedy = "after a change of the pipeline file, whatever it is, its `allow` holds again; a host that runs can also be \
-                      told with another swap"
+        let remedy = "when anything that the pipeline file says has changed, its `allow` holds again; a host that runs can also \
+                      be told with another swap"
             .to_owned();
         Self { remedy, ..Self::new(by, allow.to_vec(), timeout) }
     }
@@ -203,8 +203,8 @@ mod tests {
             panic!("it is denied")
         };
         let says = "http://example.com is not among what the last swap of the sink has granted (`weir swap out hook@2.0.0 \
-                    --allow …`), which goes before `allow` of [sinks.out]: after a change of the pipeline file, whatever it is, \
-                    its `allow` holds again; a host that runs can also be told with another swap";
+                    --allow …`), which goes before `allow` of [sinks.out]: when anything that the pipeline file says \
+                    has changed, its `allow` holds again; a host that runs can also be told with another swap";
         assert_eq!(text, says);
     }
 
