@@ -77,7 +77,8 @@ fn given_a_file_that_is_no_log_when_the_host_starts_then_it_is_left_alone() {
 
 #[test]
 fn given_a_log_that_does_not_reach_the_checkpoint_when_the_host_starts_then_it_refuses_and_fresh_begins_anew() {
-    let damages: [fn(&PathBuf, &[u8]) -> std::io::Result<()>; 3] = [
+    type Damage = fn(&PathBuf, &[u8]) -> std::io::Result<()>;
+    let damages: [Damage; 3] = [
         |log, _| fs::remove_file(log),
         |log, bytes| fs::write(log, &bytes[..40]),
         // The last commit is gone with the end.
