@@ -315,7 +315,7 @@ fn given_a_running_sink_when_component_and_grants_are_swapped_then_the_change_is
     );
     post_row(2);
     let denied = "is not among what the last swap of the sink has granted (`weir swap out hook@2.0.0 --allow …`)";
-    host.finish().refused(&[denied, "after a change of the pipeline file"]);
+    host.finish().refused(&[denied, "when anything that the pipeline file says has changed"]);
     assert_eq!(bodies(), ["{\"n\":0}\n", "{\"n\":1}\n"]);
 
     // What was swapped in stays as long as the pipeline does, whatever became of its name; the row is not lost.
