@@ -572,7 +572,6 @@ fn given_a_rollback_when_it_is_killed_at_any_of_its_writes_then_the_next_start_g
         killed_at_it += 1;
         run(0).ok();
         assert_eq!(left(), expected, "killed at {die_at}:\n{}", died.stderr);
-        says(&folder.weir(&["verify"]).ok().stdout, &["differing 0"]);
     }
     assert!(killed_at_it > 10, "it was killed {killed_at_it} times after the rollback had begun");
 }
