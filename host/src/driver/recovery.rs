@@ -213,7 +213,10 @@ impl Recovery {
     /// What is to be done before anything new is cut.
     pub(super) fn backlog(self) -> Vec<(Cut, Purpose)> {
         let why = |cut: &Cut| if self.redo.contains(&cut.batch) { Purpose::Redo } else { Purpose::Recompute };
-        let again = self.recompute.into_iter().map(|cut| (why(&cut), cut)).map(|(why, cut)| (cut, why));
+        let again = self.recompute.into_iter().map(|cut| {
+            let why = why(&cut);
+            (cut, why)
+        });
         again.chain(self.unfinished.into_iter().map(|cut| (cut, Purpose::Run))).collect()
     }
 }

@@ -8,21 +8,14 @@ use tokio::sync::oneshot;
 use super::trial::Trial;
 use super::watch::{Before, Watch};
 use super::{
-    Care, Cut, Delivering, Driver, Fitting, NewSink, Purpose, Queued, Record, Redirected, RolledBack, Sink, Swapped,
-    Target, Typed, WaitingBatch, WatchLimits,
+    Care, Cut, Delivering, Driver, Fitting, NewSink, Purpose, Queued, Record, Redirected, RolledBack, Running, Sink,
+    Swapped, Target, Typed, WaitingBatch, WatchLimits,
 };
 
 impl Driver {
     pub(super) fn asked_to_swap(&mut self, to: Target, care: Care, reply: oneshot::Sender<Result<Swapped, String>>) {
-        let runs_already = self.runs_already(&to);
         let answer = match (self.in_the_way(&to, &care), to, care.trial) {
             (Some(why), _, _) => Err(anyhow!(why)),
-            (None, Target::Component(to), _) if runs_already => Err(anyhow!(
-                "operator `{}` runs {} ({}) already; nothing was changed",
-                to.running.operator,
-                to.running.component,
-                to.running.digest.short()
-            )),
             (None, Target::Component(to), Some(limits)) => match self.typed.runs(&to.running.operator) {
                 Some(from) => {
                     let (operator, component) = (&to.running.operator, &to.running.component);
@@ -39,9 +32,19 @@ impl Driver {
         let _ = reply.send(answer.map_err(|e| format!("{e:#}")));
     }
 
-    /// Why an operator cannot be swapped, or tried, while a component is tried. Others may be swapped meanwhile: the stream
+    /// Why an operator cannot be swapped, or a component tried. While one is tried, other operators may be swapped: the stream
     /// and what runs beside it read the same cuts, and so change together.
     fn in_the_way(&self, to: &Target, care: &Care) -> Option<String> {
+        if let Target::Component(Fitting { running: to, .. }) = to
+            && self.typed.runs(&to.operator).is_some_and(|runs| runs.digest == to.digest)
+        {
+            // There would be nothing to go back to.
+            let Running { operator, component, digest } = to;
+            return Some(format!(
+                "operator `{operator}` runs {component} ({}) already; nothing was changed",
+                digest.short()
+            ));
+        }
         let tried = &self.trial.as_ref().filter(|trial| !trial.is_abandoned())?.to.running;
         let operator = match to {
             Target::Component(to) => &to.running.operator,
@@ -73,12 +76,6 @@ impl Driver {
         });
         self.show_care();
         trial.answer(swapped);
-    }
-
-    /// Whether the operator runs the component already: a swap to it would leave nothing to go back to.
-    fn runs_already(&self, to: &Target) -> bool {
-        let Target::Component(to) = to else { return false };
-        self.typed.runs(&to.running.operator).is_some_and(|runs| runs.digest == to.running.digest)
     }
 
     fn swap(&mut self, to: Target, watch: WatchLimits) -> Result<Swapped> {
