@@ -109,11 +109,18 @@ impl FromStr for Place {
         let not = |reason| NotAPlace { written: without_user(text), reason };
         match text.split_once("://") {
             Some(_) => Self::of_url(text).map_err(not),
+            None if is_almost_an_address(text) => Err(not("an address has `://` behind its kind")),
             None if text.trim().is_empty() => Err(not("it is empty")),
             None if text.contains('\0') => Err(not("it has a NUL in it")),
             None => Ok(Self::Folder(text.into())),
         }
     }
+}
+
+/// Whether a text begins like an address, with a slash too few: no folder is meant.
+fn is_almost_an_address(text: &str) -> bool {
+    let kinds = Service::ALL.map(Service::scheme).into_iter().chain(["file"]);
+    kinds.into_iter().any(|kind| text.strip_prefix(kind).is_some_and(|rest| rest.starts_with(":/")))
 }
 
 /// An address as it may be told: who it is of may come with a password.
@@ -168,6 +175,8 @@ mod tests {
             ("http://localhost/a", Err("there is no such kind of store")),
             ("memory:///", Err("there is no such kind of store")),
             ("://", Err("it is no address")),
+            ("s3:/bucket/a", Err("an address has `://`")),
+            ("file:/srv", Err("an address has `://`")),
             (" ", Err("it is empty")),
         ] {
             match (text.parse::<Place>().map(|place| place.to_string()), expected) {

@@ -23,7 +23,8 @@ pub(super) fn check(typed: &Typed, cut: &Cut, report: &Report, tables: &TableSto
     let sources = pipeline.sources.iter().map(|(name, spec)| ("source", name, spec.max_rejects()));
     let operators = pipeline.operators.iter().map(|(name, spec)| ("operator", name, spec.max_rejects));
     for (kind, name, budget) in sources.chain(operators) {
-        if let Some(budget) = budget {
+        let rejects = report.meters.get(name).is_some_and(|meter| meter.rejected > 0);
+        if let Some(budget) = budget.filter(|_| rejects) {
             let again = Again::of(kind, name, cut, report, tables)?;
             within(budget, kind, name, cut, report, &again)?;
         }
