@@ -6,6 +6,7 @@
 //! - [`guests`]: components, built once.
 //! - [`postgres`], [`receiver`]: servers for sinks to write to; [`bucket`], one for checkpoints.
 //! - [`http`]: rows posted to a host.
+//! - [`tally`]: a host whose operator is swapped.
 //! - [`dice`]: random numbers that follow from a seed.
 //! - [`oracle`]: the second, naive implementation that results are held to.
 //!
@@ -26,6 +27,7 @@ pub mod oracle;
 pub mod output;
 pub mod postgres;
 pub mod receiver;
+pub mod tally;
 
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};

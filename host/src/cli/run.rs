@@ -49,6 +49,10 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "once")]
     give_up: Vec<String>,
 
+    /// Run what the pipeline file names, though other components were swapped in when the host ran last
+    #[arg(long, conflicts_with_all = ["once", "fresh"])]
+    drop_swaps: bool,
+
     /// Threads on which operators run [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -91,7 +95,8 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
         eprintln!("{} {were} rejected{kept}", counted(status.rejected, "row"));
     }
     for (operator, meter) in status.meters.iter().filter(|(_, meter)| meter.late > 0) {
-        eprintln!("{} came to operator `{operator}` after their windows had closed", counted(meter.late, "row"));
+        let windows = if meter.late == 1 { "its window" } else { "their windows" };
+        eprintln!("{} came to operator `{operator}` after {windows} had closed", counted(meter.late, "row"));
     }
     Ok(())
 }
@@ -121,6 +126,7 @@ async fn host(
         clock: Arc::new(SystemClock),
         output: Arc::new(Mutex::new(std::io::stdout())),
         give_up: args.give_up.clone(),
+        drop_swaps: args.drop_swaps,
         on_batch: Box::new(progress::batch),
     };
     let (driver, handle) = setup.open(typed.clone(), operators.clone(), &folder).await?;

@@ -55,6 +55,7 @@ async fn run(folder: &Path, pipeline: &str, threads: usize) -> Result<Made> {
         clock: Arc::new(SystemClock),
         output: printed.clone(),
         give_up: Vec::new(),
+        drop_swaps: false,
         on_batch: Box::new(move |stats| {
             counted.lock().unwrap_or_else(PoisonError::into_inner).push(stats.rows_out as usize);
         }),
@@ -276,6 +277,7 @@ async fn a_host_that_is_stopped_leaves_windows_open() {
         clock: Arc::new(clock.clone()),
         output: Arc::new(Mutex::new(Vec::new())),
         give_up: Vec::new(),
+        drop_swaps: false,
         on_batch: Box::new(move |stats| drop(sender.send(stats.clone()))),
     };
     let (driver, handle) = setup.open(typed, OPERATORS.1.clone(), &claimed).await.expect("opens");

@@ -16,6 +16,7 @@ mod event_tests;
 mod handle;
 mod initial;
 mod log;
+mod misfits;
 mod outage;
 mod placement;
 mod planner;
@@ -309,11 +310,27 @@ impl Driver {
         if let Err(error) = written {
             tracing::warn!("cannot write the last checkpoint; the next start will compute it again: {error:#}");
         }
-        ran?;
+        ran.map_err(|error| self.with_swaps(error))?;
         if !self.draining {
             self.log.append(&Record::Ended)?;
         }
         Ok(self.status.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    /// What ended the stream, and what ran that the pipeline file does not name: the next start runs it, too.
+    fn with_swaps(&self, error: anyhow::Error) -> anyhow::Error {
+        let operators = self.before.iter().filter(|(_, before)| !before.is_empty());
+        let operators = operators.filter_map(|(operator, _)| Some((operator, self.typed.runs(operator)?.component)));
+        let sinks = self.typed.delivering.iter().map(|(sink, with)| (sink, with.component.clone()));
+        let swaps: Vec<String> =
+            operators.chain(sinks).map(|(name, component)| format!("{component} in `{name}`")).collect();
+        if swaps.is_empty() || self.mode == Mode::Once {
+            return error;
+        }
+        error.context(format!(
+            "with {} swapped in (--drop-swaps starts with what the pipeline file names)",
+            swaps.join(", ")
+        ))
     }
 
     /// Waits for the batch at work, where the stream ends because of something else: what it still does to sinks must not

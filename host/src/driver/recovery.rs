@@ -8,23 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
-use arrow::datatypes::SchemaRef;
 
 use super::batch::Purpose;
 use super::dead_letters::DeadLetters;
 use super::delivery::{Delivers, Redirected};
 use super::handle::WatchLimits;
 use super::log::{BatchLog, Cut, Record, Running, Shortened};
+use super::misfits::Misfits;
 use super::placement::Placement;
 use super::retry;
 use super::typed::Typed;
 use crate::checkpoint::Restored;
 use crate::data_dir::PipelineDir;
 use crate::operator::{Digest, Registry};
-use crate::plan::segment::with_segment;
-use crate::plan::{OperatorMeter, Operators};
+use crate::plan::OperatorMeter;
 use crate::source::Position;
-use crate::state::KeyedSpec;
 use crate::storage::Storage;
 use crate::time::BatchTime;
 
@@ -173,20 +171,22 @@ impl Recovery {
     }
 
     /// What ran in an operator when the host stopped, where that had been swapped in.
-    fn swapped_in(&self, operator: &str) -> Option<&Running> {
+    pub(super) fn swapped_in(&self, operator: &str) -> Option<&Running> {
         self.swapped.get(operator).filter(|(named, ran)| named.digest != ran.digest).map(|(_, ran)| ran)
     }
 
-    /// Says which swaps are not gone on with, as the pipeline has changed and says itself what runs.
-    pub(super) fn tell_dropped(&self, typed: &Typed, registry: &Registry) -> Result<()> {
+    /// The swaps that are not gone on with, where the pipeline says itself what runs: as records of going back.
+    pub(super) fn dropped(&self, typed: &Typed, registry: &Registry) -> Result<Vec<Record>> {
+        let mut dropped = Vec::new();
         for (operator, runs) in self.swapped.keys().filter_map(|operator| Some((operator, typed.runs(operator)?))) {
             if let Some(ran) = self.swapped_in(operator).filter(|ran| ran.digest != runs.digest) {
                 tracing::warn!(
                     operator,
                     runs = runs.component,
                     swapped_in = ran.component,
-                    "the pipeline file has changed: the operator runs what it names, not what had been swapped in"
+                    "the operator runs what the pipeline file names, not what had been swapped in"
                 );
+                dropped.push(Record::Swapped { from: ran.clone(), to: runs });
             }
         }
         for (sink, delivers) in typed.deliveries(registry)? {
@@ -195,18 +195,36 @@ impl Recovery {
                     sink,
                     delivers = delivers.component,
                     swapped_in = before.component,
-                    "the pipeline file has changed: component and grants of the sink are those that it names, not those of the \
-                     last swap"
+                    "component and grants of the sink are those that the pipeline file names, not those of the last swap"
                 );
+                dropped.push(Record::Redirected(Redirected { sink, from: before.clone(), to: delivers }));
             }
         }
-        Ok(())
+        Ok(dropped)
+    }
+
+    /// Whether anything runs that was swapped in.
+    pub(super) fn has_swaps(&self) -> bool {
+        !self.delivering.is_empty() || self.swapped.keys().any(|operator| self.swapped_in(operator).is_some())
+    }
+
+    /// Leaves out what a rollback was to make anew and did not come to.
+    pub(super) fn leave_out_redone(&mut self) {
+        self.recompute.retain(|cut| !self.redo.contains(&cut.batch));
+    }
+
+    /// The batches that may become batches of the pipeline as it is now, with what is to be done with them: nobody has seen
+    /// anything of them, or what they have left is to be made anew.
+    pub(super) fn open_cuts(&mut self) -> impl Iterator<Item = (&mut Cut, Purpose)> {
+        let redo = &self.redo;
+        let anew = self.recompute.iter_mut().filter(|cut| redo.contains(&cut.batch)).map(|cut| (cut, Purpose::Redo));
+        anew.chain(self.unfinished.iter_mut().map(|cut| (cut, Purpose::Run)))
     }
 
     /// Leaves out where sources were that do not fit.
     pub(super) fn leave_out(&mut self, misfits: &Misfits) {
         for positions in [&mut self.positions, &mut self.checkpointed] {
-            positions.retain(|source, _| !misfits.found.contains_key(source));
+            positions.retain(|source, _| !misfits.has(source));
         }
     }
 
@@ -273,100 +291,6 @@ pub fn forget(storage: Arc<dyn Storage>, folder: &PipelineDir) -> Result<()> {
         log.append(&Record::Started { engine: 0, definition: Digest::of(b""), after })?;
     }
     Ok(())
-}
-
-/// What of an earlier run the pipeline, as it is now, cannot go on with.
-#[derive(Debug, Default)]
-pub(super) struct Misfits {
-    /// By operator or source, why.
-    found: BTreeMap<String, String>,
-}
-
-impl Misfits {
-    /// Compares what was kept with what there is room for.
-    pub(super) fn of(
-        typed: &Typed,
-        rooms: &BTreeMap<String, KeyedSpec>,
-        restored: Option<&Restored>,
-        recovery: &Recovery,
-        operators: &Operators,
-    ) -> Result<Self> {
-        let mut misfits = Self::default();
-        for (kept, spec) in restored.iter().flat_map(|restored| &restored.specs) {
-            let room = rooms.get(kept);
-            let is_earlier = room.is_some_and(|room| room.key == spec.key && room.version != spec.version);
-            if is_earlier && typed.migrates(kept, operators)? {
-                continue;
-            }
-            // The states of windows are named by their operator, and what of it they are.
-            let operator = kept.split('.').next().unwrap_or(kept);
-            let swapped_in = recovery.swapped_in(operator).filter(|_| kept == operator);
-            let Some(why) = misfit(room, spec, typed.runs(operator), swapped_in) else { continue };
-            misfits.found.insert(operator.to_owned(), format!("what operator `{operator}` keeps ({why})"));
-        }
-        for (source, position) in recovery.positions.iter().filter(|(source, _)| !typed.sources.contains_key(*source)) {
-            let what = match position {
-                Position::Start => format!("rows that source `{source}` has received and no batch has taken"),
-                Position::Rows(_) | Position::Files(_) => format!("how far source `{source}` was read"),
-            };
-            misfits.found.insert(source.clone(), format!("{what} (it is not there any more)"));
-        }
-        for (stream, found) in restored.iter().flat_map(|restored| restored.kept_columns()) {
-            let now: Option<SchemaRef> = typed.streams.get(stream).map(|columns| with_segment(columns));
-            if now.is_some_and(|now| now != found) {
-                let why = format!("the past batches of `{stream}` (its columns are others now)");
-                misfits.found.entry(stream.to_owned()).or_insert(why);
-            }
-        }
-        Ok(misfits)
-    }
-
-    /// Refuses to go on without what was not given up.
-    pub(super) fn check(&self, pipeline: &str, given_up: &[String]) -> Result<()> {
-        if let Some(name) = given_up.iter().find(|name| !self.found.contains_key(*name)) {
-            bail!("there is nothing to give up of `{name}`: pipeline `{pipeline}` goes on with all that it has of it");
-        }
-        let lost: Vec<(&String, &String)> = self.found.iter().filter(|(name, _)| !given_up.contains(name)).collect();
-        if lost.is_empty() {
-            return Ok(());
-        }
-        let what: Vec<&str> = lost.iter().map(|(_, why)| why.as_str()).collect();
-        let names: Vec<&str> = lost.iter().map(|(name, _)| name.as_str()).collect();
-        bail!(
-            "pipeline `{pipeline}` has changed since it last ran, and cannot keep {}; nothing was changed. To go on without, \
-             start it with --give-up {}; to begin anew altogether, with --fresh",
-            what.join("; "),
-            names.join(",")
-        )
-    }
-
-    /// The operators, sources and streams of which something is given up.
-    pub(super) fn names(&self) -> Vec<&str> {
-        self.found.keys().map(String::as_str).collect()
-    }
-}
-
-fn misfit(
-    room: Option<&KeyedSpec>,
-    kept: &KeyedSpec,
-    runs: Option<Running>,
-    swapped_in: Option<&Running>,
-) -> Option<String> {
-    let Some(room) = room else { return Some("it keeps nothing of the kind any more".to_owned()) };
-    if room.key != kept.key {
-        return Some("its key is another now".to_owned());
-    }
-    if room.version == kept.version {
-        return (room.state != kept.state).then(|| "the columns of its state are others now".to_owned());
-    }
-    let Some((runs, ran)) = runs.zip(swapped_in) else {
-        return Some("its state is of another version now, and it exports no `migrate`".to_owned());
-    };
-    Some(format!(
-        "its state is of version {}, as {} keeps it, which had been swapped in; {}, which the pipeline file names, keeps version {} \
-         and exports no `migrate`: to go on with these states, name {1} in the file",
-        kept.version, ran.component, runs.component, room.version
-    ))
 }
 
 #[cfg(test)]

@@ -207,7 +207,10 @@ fn choose(
         }
     }
     if chosen.is_empty() {
-        bail!("{}", nothing(wanted, stay, watched));
+        match &wanted.operator {
+            Some(name) if stay == 0 && !is_entry(typed, name) => bail!("{}", no_entry(typed, name)),
+            _ => bail!("{}", nothing(wanted, stay, watched)),
+        }
     }
     let waiting = chosen.into_iter().map(|(operator, letters)| {
         let contents = Arc::new(contents(typed, &operator, &letters)?);
@@ -280,11 +283,7 @@ fn entry(typed: &Typed, name: &str) -> Result<Option<SchemaRef>> {
         return Ok(None);
     }
     let Some(columns) = columns(typed, name) else {
-        let known = typed.sources.keys().chain(typed.operators.keys()).map(String::as_str);
-        bail!(
-            "there is no source or component `{name}` that its dead letters could be sent through; there is {}",
-            known.collect::<Vec<_>>().join(", ")
-        );
+        bail!("{}", no_entry(typed, name));
     };
     policy("operator", pipeline.operators[name].on_reject)?;
     let folds = matches!(typed.operators.get(name), Some(TypedOperator::Aggregate { .. }));
@@ -295,6 +294,19 @@ fn entry(typed: &Typed, name: &str) -> Result<Option<SchemaRef>> {
         );
     }
     Ok(Some(columns))
+}
+
+/// Whether dead letters can be of a source or operator.
+fn is_entry(typed: &Typed, name: &str) -> bool {
+    typed.sources.contains_key(name) || columns(typed, name).is_some()
+}
+
+fn no_entry(typed: &Typed, name: &str) -> String {
+    let known = typed.sources.keys().chain(typed.operators.keys()).filter(|known| is_entry(typed, known));
+    format!(
+        "there is no source or component `{name}` that its dead letters could be sent through; there is {}",
+        known.map(String::as_str).collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// The columns of an operator's rows where its dead letters come in: with their windows, where these are on event time.

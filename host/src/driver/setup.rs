@@ -9,10 +9,12 @@ use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
+use super::batch::Purpose;
 use super::checkpointing::Checkpointing;
 use super::definition::{self, Definitions};
+use super::misfits::Misfits;
 use super::placement::{self, Placement};
-use super::recovery::{Misfits, Recovery, check_reach};
+use super::recovery::{Recovery, check_reach};
 use super::rooms::{open_rooms, restore, rooms, start_states};
 use super::watch::Watch;
 use super::{
@@ -24,7 +26,7 @@ use crate::checkpoint::{Checkpoints, Location, Restored};
 use crate::counted::counted;
 use crate::data_dir::PipelineDir;
 use crate::fault;
-use crate::pipeline::{Loaded, Missed, Pipeline};
+use crate::pipeline::{Missed, Pipeline};
 use crate::place::Place;
 use crate::plan::{Operators, Pool, Rooms};
 use crate::sink::{self, SharedWriter, Sink, SinkContext};
@@ -105,6 +107,8 @@ pub struct Setup {
     pub output: SharedWriter,
     /// Operators and sources of which nothing that cannot be kept is asked for.
     pub give_up: Vec<String>,
+    /// Whether operators and sinks run what the pipeline names, though something else was swapped in.
+    pub drop_swaps: bool,
     /// Called with each batch that is committed.
     pub on_batch: Box<dyn FnMut(&BatchStats) + Send>,
 }
@@ -114,39 +118,55 @@ impl Setup {
     /// the one before left off.
     pub async fn open(self, typed: Typed, operators: Arc<Operators>, folder: &PipelineDir) -> Result<(Driver, Handle)> {
         if self.mode == Mode::Live {
-            self.settle(&typed.loaded, &operators, folder).await?;
+            self.settle(&typed, &operators, folder).await?;
         }
         self.open_for(Extent::Everything, typed, operators, folder).await
     }
 
-    /// Batches that were committed under another definition of the pipeline, and that no checkpoint holds, are computed
-    /// again as they were, up to a checkpoint that the pipeline of now can go on from.
-    async fn settle(&self, now: &Loaded, operators: &Arc<Operators>, folder: &PipelineDir) -> Result<()> {
+    /// Batches that were committed under another definition of the pipeline, or with what is not to run any more, and that no
+    /// checkpoint holds, are computed again as they were, up to a checkpoint that the pipeline of now can go on from. What a
+    /// rollback was to make anew is left to the pipeline of now.
+    async fn settle(&self, now: &Typed, operators: &Arc<Operators>, folder: &PipelineDir) -> Result<()> {
         let (_, records) = BatchLog::open(&*self.ground.storage, &folder.log())?;
-        let wanted = place(&now.pipeline)?;
-        let now = definition::digest(&now.pipeline)?;
-        let Some(before) = definition::last(&records).filter(|before| *before != now) else { return Ok(()) };
-        let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO, wanted.as_ref()).await?;
-        check_reach(&records, restored.as_ref().map(|restored| restored.batch))?;
-        let recovery = Recovery::of(&records, restored.as_ref());
-        if recovery.recompute.is_empty() {
+        let (name, wanted) = (&now.loaded.name, place(&now.loaded.pipeline)?);
+        let Some(definition) = definition::last(&records) else { return Ok(()) };
+        let is_other = definition != definition::digest(&now.loaded.pipeline)?;
+        if !is_other && !self.drop_swaps {
             return Ok(());
         }
-        if let Some(watch) = &recovery.watch {
-            let (operator, component) = (&watch.to.operator, &watch.to.component);
-            tracing::warn!(operator, component, "the swap is watched no longer, as the pipeline has changed");
+        let committed = async || {
+            let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO, wanted.as_ref()).await?;
+            check_reach(&records, restored.as_ref().map(|restored| restored.batch))?;
+            let mut recovery = Recovery::of(&records, restored.as_ref());
+            recovery.leave_out_redone();
+            anyhow::Ok(recovery)
+        };
+        let recovery = committed().await?;
+        if recovery.recompute.is_empty() || !(is_other || recovery.has_swaps()) {
+            return Ok(());
         }
         let failed = || {
             format!(
-                "the pipeline has changed since its host was killed, and {} that it had committed are to be computed again as \
-                 it was, which cannot be done; put the pipeline back as it was and run it once, or start with --fresh, which begins \
-                 anew and forgets all states",
+                "pipeline `{name}` is another than when its host was killed, and {} that it had committed are to be computed again \
+                 as it was, which cannot be done; put the pipeline back as it was and run it once, or start with --fresh, which \
+                 begins anew and forgets all states",
                 counted(recovery.recompute.len() as u64, "batch")
             )
         };
+        let before = async {
+            let loaded = Definitions::at(self.ground.storage.clone(), &folder.definitions()).load(definition)?;
+            let mut before = Typed::new(loaded, operators).await?;
+            before.resume(&recovery.running, &recovery.before, operators)?;
+            anyhow::Ok(before)
+        };
+        let before = before.await.with_context(failed)?;
+        // What it will have kept, before anything is changed.
+        Misfits::of(now, &rooms(now)?, &rooms(&before)?, &recovery, operators)?.refuse(name, &self.give_up)?;
+        if let Some(watch) = &recovery.watch {
+            let (operator, component) = (&watch.to.operator, &watch.to.component);
+            tracing::warn!(operator, component, "the swap is watched no longer, as the pipeline is another");
+        }
         let settled = async {
-            let loaded = Definitions::at(self.ground.storage.clone(), &folder.definitions()).load(before)?;
-            let typed = Typed::new(loaded, operators).await?;
             let setup = Self {
                 ground: self.ground.clone(),
                 mode: Mode::Live,
@@ -155,14 +175,13 @@ impl Setup {
                 clock: self.clock.clone(),
                 output: self.output.clone(),
                 give_up: Vec::new(),
+                drop_swaps: false,
                 on_batch: Box::new(|_| {}),
             };
-            let (driver, _) = setup.open_for(Extent::Settling, typed, operators.clone(), folder).await?;
+            let (driver, _) = setup.open_for(Extent::Settling, before, operators.clone(), folder).await?;
             driver.run().await?;
-            // Only a checkpoint lets go of the old definition.
-            let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO, wanted.as_ref()).await?;
-            let left = Recovery::of(&records, restored.as_ref()).recompute.len();
-            ensure!(left == 0, "no checkpoint could be written of them");
+            // Only a checkpoint lets go of what was.
+            ensure!(committed().await?.recompute.is_empty(), "no checkpoint could be written of them");
             Ok(())
         };
         settled.await.with_context(failed)
@@ -202,8 +221,10 @@ impl Setup {
         let unforgotten = received::unforgotten(&records, oldest, checkpointed);
         let mut recovery = Recovery::of(&records, restored.as_ref());
         let definition = definition::digest(&pipeline)?;
-        let mut before = HashMap::new();
-        if recovery.definition == Some(definition) {
+        let is_same = recovery.definition == Some(definition);
+        let goes_on = is_same && !(self.drop_swaps && recovery.has_swaps());
+        let (mut before, mut dropped) = (HashMap::new(), Vec::new());
+        if goes_on {
             // What was swapped in stays, as it would have without the restart.
             before = typed.resume(&recovery.running, &recovery.before, &operators)?;
             for (sink, with) in &recovery.delivering {
@@ -215,7 +236,7 @@ impl Setup {
                 typed.deliver(sink, with);
             }
         } else if extent == Extent::Everything {
-            recovery.tell_dropped(&typed, operators.components().registry())?;
+            dropped = recovery.dropped(&typed, operators.components().registry())?;
         }
         // What is computed again is for no sink. The definition stays whole: it is kept until this is done.
         for (name, spec) in typed.loaded.pipeline.sinks.iter().filter(|_| extent == Extent::Everything) {
@@ -232,7 +253,9 @@ impl Setup {
             sinks.insert(name.clone(), sink);
         }
         let rooms = rooms(&typed)?;
-        let misfits = Misfits::of(&typed, &rooms, restored.as_ref(), &recovery, &operators)?;
+        let kept = restored.as_ref().map(|restored| restored.specs.clone()).unwrap_or_default();
+        let mut misfits = Misfits::of(&typed, &rooms, &kept, &recovery, &operators)?;
+        misfits.add_streams(&typed, restored.iter().flat_map(Restored::kept_columns));
         misfits.check(&typed.loaded.name, &self.give_up)?;
         recovery.leave_out(&misfits);
         restored.iter_mut().for_each(|restored| restored.leave_out(&misfits.names()));
@@ -272,7 +295,7 @@ impl Setup {
         }
         // A host that was killed before its first checkpoint starts as it started then.
         let begun = recovery.recompute.first().or(recovery.unfinished.first());
-        let begun = begun.filter(|_| checkpointed.is_none() && recovery.definition == Some(definition));
+        let begun = begun.filter(|_| checkpointed.is_none() && goes_on);
         let contents = |table: &str| match begun.and_then(|cut| cut.tables.iter().find(|(name, _)| name == table)) {
             Some((_, digest)) => table_store.get(*digest),
             None => tables.now(table).with_context(|| format!("table `{table}` was not read")),
@@ -312,10 +335,14 @@ impl Setup {
         };
         if extent == Extent::Settling {
             recovery.unfinished.clear();
-        } else if recovery.definition != Some(definition) {
-            // What is cut again is of this definition, and the log must say so before.
+            recovery.leave_out_redone();
+        } else if !goes_on {
+            // What is cut again is of this definition and runs what it names, and the log must say so before.
             log.append(&started)?;
-            recut(&mut recovery.unfinished, &typed, &tables, &mut log)?;
+            if is_same {
+                dropped.iter().try_for_each(|record| log.append(record))?;
+            }
+            recut(recovery.open_cuts(), &typed, &tables, &mut log)?;
         }
         let backlog = recovery.backlog();
         let Self { mode, clock, on_batch, .. } = self;
@@ -351,13 +378,24 @@ fn place(pipeline: &Pipeline) -> Result<Option<Place>> {
     pipeline.checkpoint.location.as_ref().map(placement::absolute).transpose()
 }
 
-/// Batches that nobody has seen anything of are batches of the pipeline as it is now: what made one fail may be mended. What
-/// they read of sources stays.
-fn recut(unfinished: &mut [Cut], typed: &Typed, tables: &Tables, log: &mut BatchLog) -> Result<()> {
-    for cut in unfinished {
+/// Batches that are open are batches of the pipeline as it is now: what made one fail may be mended. What they read of sources
+/// stays.
+fn recut<'c>(
+    open: impl Iterator<Item = (&'c mut Cut, Purpose)>,
+    typed: &Typed,
+    tables: &Tables,
+    log: &mut BatchLog,
+) -> Result<()> {
+    for (cut, purpose) in open {
         cut.operators = typed.running();
         cut.tables = tables.cut(cut.batch, &[])?;
         if !cut.retried.is_empty() {
+            ensure!(
+                purpose == Purpose::Run,
+                "batch {} is to be made anew after a rollback, and took dead letters that the pipeline as it is now need not \
+                 take: put the pipeline back as it was, or start with --fresh, which begins anew and forgets all states",
+                cut.batch
+            );
             // They need not fit any more, and nothing is lost.
             tracing::warn!(batch = %cut.batch, "dead letters do not go with a batch that was cut before the pipeline changed: they stay");
             cut.retried.clear();

@@ -84,6 +84,7 @@ async fn start_altered(
         clock: Arc::new(clock.clone()),
         output: printed.clone(),
         give_up: Vec::new(),
+        drop_swaps: false,
         on_batch: Box::new(move |stats| drop(sender.send(stats.clone()))),
     };
     let (mut driver, handle) = setup.open(typed, operators, &folder).await?;

@@ -257,6 +257,7 @@ impl Beside {
             operator: to.operator.clone(),
             fuel: Some(fuel.clone()),
             traps: before.trapped.saturating_add(traps),
+            trapped: 0,
         };
         let runner = Runner { bound: Some(bound), ..runner };
         let stopped = |used: u64| {

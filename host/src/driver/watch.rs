@@ -76,8 +76,8 @@ impl Watch {
 
     /// What the next batch fails beyond.
     pub(super) fn bound(&self) -> Bound {
-        let traps = self.limits.max_traps.saturating_sub(self.trapped);
-        Bound { operator: self.to.operator.clone(), fuel: None, traps }
+        let (traps, trapped) = (self.limits.max_traps, self.trapped);
+        Bound { operator: self.to.operator.clone(), fuel: None, traps, trapped }
     }
 
     /// How far it is.

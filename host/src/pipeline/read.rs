@@ -112,7 +112,16 @@ impl Reader<'_> {
     ) -> Option<TableShape> {
         let known = variants.iter().map(|(name, _)| *name);
         let Some(value) = table.get(tag) else {
-            self.missing(tag, &format!("one of {}", words(known)), at);
+            let is_known = |key: &str| variants.iter().any(|(_, shape)| shape.value(key).is_some());
+            let misspelt = |key: &str| nearest(key, [tag]).is_some() && !is_known(key);
+            let Some((key, _)) = table.iter().find(|(key, _)| misspelt(key.get_ref())) else {
+                self.missing(tag, &format!("one of {}", words(known)), at);
+                return None;
+            };
+            self.path.push(key.get_ref().to_string());
+            let message = format!("unknown key `{}`{}; did you mean `{tag}`?", key.get_ref(), self.of_table());
+            self.report(key.span().start, message);
+            self.path.pop();
             return None;
         };
         self.path.push(tag.to_owned());

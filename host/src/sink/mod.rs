@@ -121,7 +121,10 @@ pub fn open_component(
 async fn opened(name: &str, spec: &SinkSpec, schema: SchemaRef, context: &SinkContext<'_>) -> Result<Arc<dyn Sink>> {
     Ok(match spec {
         SinkSpec::Stdout { format, .. } => Arc::new(stdout::StdoutSink::new(*format, schema, context.output.clone())),
-        SinkSpec::Files { path, format, .. } => Arc::new(files::FilesSink::open(path, *format, schema)?),
+        SinkSpec::Files { path, format, .. } => {
+            let owner = format!("sink `{name}` of pipeline `{}`", context.pipeline);
+            Arc::new(files::FilesSink::open(path, &owner, *format, schema)?)
+        }
         SinkSpec::Postgres { url, table, key, create, .. } => {
             let target = postgres::Target {
                 pipeline: &context.pipeline,

@@ -174,6 +174,7 @@ async fn start(
         clock: Arc::new(clock.clone()),
         output: Arc::new(Mutex::new(Vec::new())),
         give_up: Vec::new(),
+        drop_swaps: false,
         on_batch: Box::new(move |stats| drop(sender.send(stats.clone()))),
     };
     let (driver, handle) = setup.open(typed, family.operators.clone(), &paths.folder).await?;

@@ -125,7 +125,8 @@ fn settle_end(storage: &dyn Storage, newest: &Segment) -> std::io::Result<()> {
     if contents.end < *length || *length == 0 {
         tracing::warn!(
             path = %path.display(), bytes = length - contents.end,
-            "the last blocks of the block log were cut short; dropping them: nobody was told that they were kept"
+            "the end of the block log is not whole, as after a crash; dropping it: whoever sent these rows was not told that they \
+             were kept, unless the file has changed since"
         );
     }
     if contents.end == 0 {

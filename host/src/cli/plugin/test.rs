@@ -291,6 +291,7 @@ async fn trial_run(pipeline: &str, world: World, args: &Args, trial: &DataDir, d
         clock: Arc::new(SystemClock),
         output: Arc::new(Mutex::new(std::io::stdout())),
         give_up: Vec::new(),
+        drop_swaps: false,
         on_batch: Box::new(|_| {}),
     };
     let (driver, _handle) = setup.open(typed, operators, &folder).await?;

@@ -6,7 +6,8 @@
 //! at every moment. With the parts comes a manifest, which lists them. A batch without rows has no folder. The same rows
 //! give the same bytes.
 //!
-//! A sink holds a lock on its staging folder, as two that write to one path would take each other's files away.
+//! A sink holds a lock on its staging folder, as two that write to one path would take each other's files away. Whose the
+//! folder is stays in the lock's file when the sink is closed: another one would replace batches of the same time.
 
 pub(super) mod encode;
 mod manifest;
@@ -14,7 +15,8 @@ mod part;
 mod publish;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -63,11 +65,12 @@ struct Begun {
 }
 
 impl FilesSink {
-    /// Opens the folder, makes it where it is not there, and clears what an earlier run left in staging.
-    pub(super) fn open(path: &Path, format: FileFormat, schema: SchemaRef) -> Result<Self> {
+    /// Opens the folder for `owner`, makes it where it is not there, and clears what an earlier run left in staging.
+    pub(super) fn open(path: &Path, owner: &str, format: FileFormat, schema: SchemaRef) -> Result<Self> {
         let staging = path.join(STAGING);
         fs::create_dir_all(&staging).with_context(|| format!("making the folder {}", staging.display()))?;
-        let lock = lock(&staging.join(LOCK)).with_context(|| format!("opening {} for writing", path.display()))?;
+        let lock =
+            lock(&staging.join(LOCK), owner).with_context(|| format!("opening {} for writing", path.display()))?;
         clear(&staging)?;
         Ok(Self {
             path: path.to_owned(),
@@ -117,15 +120,28 @@ fn discard(batch: BatchTime, folder: &Path) {
     }
 }
 
-fn lock(path: &Path) -> Result<File> {
-    let file = File::create(path)?;
+/// Takes the folder for its owner: for as long as the file is open, and for good where nobody has had it.
+fn lock(path: &Path, owner: &str) -> Result<File> {
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             bail!("another sink, here or in another process, writes to this folder: give each sink its own")
         }
-        Err(TryLockError::Error(error)) => Err(error).context("locking the folder"),
+        Err(TryLockError::Error(error)) => return Err(error).context("locking the folder"),
     }
+    let mut before = String::new();
+    file.read_to_string(&mut before).with_context(|| format!("reading {}", path.display()))?;
+    match before.trim_end() {
+        "" => writeln!(file, "{owner}").with_context(|| format!("writing {}", path.display()))?,
+        before if before == owner => {}
+        before => bail!(
+            "it has the batches of {before}, and those of {owner} would replace them: give each sink a folder of its own, or, \
+             where {before} writes no more, remove {}",
+            path.display()
+        ),
+    }
+    Ok(file)
 }
 
 fn clear(staging: &Path) -> Result<()> {

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::sink::Staged;
 
+const OWNER: &str = "sink `saved` of pipeline `shop`";
 const BATCH: BatchTime = BatchTime::from_millis(1_769_860_800_500);
 
 fn rows() -> RecordBatch {
@@ -35,7 +36,7 @@ fn numbers(range: std::ops::Range<i64>) -> RecordBatch {
 }
 
 fn open(folder: &Path, format: FileFormat, schema: SchemaRef) -> FilesSink {
-    FilesSink::open(folder, format, schema).unwrap()
+    FilesSink::open(folder, OWNER, format, schema).unwrap()
 }
 
 /// Writes a batch whose parts are these, each a list of writes.
@@ -225,7 +226,7 @@ fn given_a_folder_in_use_when_another_sink_opens_it_then_the_error_says_so_until
     let folder = TempDir::new().unwrap();
     let schema = numbers(0..1).schema();
     let first = open(folder.path(), FileFormat::Json, schema.clone());
-    let error = format!("{:#}", FilesSink::open(folder.path(), FileFormat::Csv, schema.clone()).unwrap_err());
+    let error = format!("{:#}", FilesSink::open(folder.path(), OWNER, FileFormat::Csv, schema.clone()).unwrap_err());
     assert!(error.contains(&folder.path().display().to_string()) && error.contains("another sink"), "{error}");
     drop(first);
     open(folder.path(), FileFormat::Csv, schema);
@@ -236,7 +237,7 @@ fn given_places_that_cannot_be_written_when_used_then_the_error_names_the_path()
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = format!("{:#}", FilesSink::open(&file, FileFormat::Json, numbers(0..1).schema()).unwrap_err());
+    let error = format!("{:#}", FilesSink::open(&file, OWNER, FileFormat::Json, numbers(0..1).schema()).unwrap_err());
     assert!(error.contains(&file.display().to_string()), "{error}");
 }
 
@@ -253,6 +254,23 @@ fn given_a_full_disk_when_rows_are_written_then_each_format_fails_and_names_the_
         let error = format!("{:#}", error.unwrap_err());
         assert!(error.starts_with("writing /dev/full: ") && error.contains("No space left"), "{format:?}: {error}");
     }
+}
+
+#[test]
+fn given_a_folder_of_another_sink_when_opened_then_it_is_refused_until_that_gives_it_up() {
+    let folder = TempDir::new().unwrap();
+    let schema = numbers(0..1).schema();
+    write(&open(folder.path(), FileFormat::Json, schema.clone()), BATCH, &[&[numbers(0..1)]]);
+    let other = || FilesSink::open(folder.path(), "sink `a` of pipeline `b`", FileFormat::Json, schema.clone());
+    let error = format!("{:#}", other().unwrap_err());
+    let lock = folder.path().join(STAGING).join(LOCK);
+    for told in [OWNER, "sink `a` of pipeline `b`", "a folder of its own", &lock.display().to_string()] {
+        assert!(error.contains(told), "{error}");
+    }
+    open(folder.path(), FileFormat::Json, schema.clone());
+    fs::remove_file(&lock).unwrap();
+    other().unwrap();
+    other().unwrap();
 }
 
 #[test]
