@@ -20,8 +20,8 @@ use crate::units::Budget;
 /// Fails where a source or operator has rejected more than the pipeline allows.
 pub(super) fn check(typed: &Typed, cut: &Cut, report: &Report, tables: &TableStore) -> Result<()> {
     let pipeline = &typed.loaded.pipeline;
-    let sources = pipeline.sources.iter().map(|(name, spec)| ("source", name, spec.max_rejects()));
-    let operators = pipeline.operators.iter().map(|(name, spec)| ("operator", name, spec.max_rejects));
+    let sources = pipeline.sources.iter().map(|(name, spec)| (Kind::Source, name, spec.max_rejects()));
+    let operators = pipeline.operators.iter().map(|(name, spec)| (Kind::Operator, name, spec.max_rejects));
     for (kind, name, budget) in sources.chain(operators) {
         let rejects = report.meters.get(name).is_some_and(|meter| meter.rejected > 0);
         if let Some(budget) = budget.filter(|_| rejects) {
@@ -30,6 +30,15 @@ pub(super) fn check(typed: &Typed, cut: &Cut, report: &Report, tables: &TableSto
         }
     }
     Ok(())
+}
+
+/// What rejects.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// Records that are no rows.
+    Source,
+    /// Rows.
+    Operator,
 }
 
 /// Letters that came to a source or operator again.
@@ -41,13 +50,13 @@ struct Again {
 }
 
 impl Again {
-    fn of(kind: &str, name: &str, cut: &Cut, report: &Report, tables: &TableStore) -> Result<Self> {
+    fn of(kind: Kind, name: &str, cut: &Cut, report: &Report, tables: &TableStore) -> Result<Self> {
         let mut sent: HashMap<String, u64> = HashMap::new();
         for retried in cut.retried.iter().filter(|retried| retried.operator == name) {
             let contents = tables.get(retried.rows)?;
             let rows: Vec<String> = match kind {
-                "source" => texts(&contents)?.into_iter().map(|text| Value::from(text).to_string()).collect(),
-                _ => {
+                Kind::Source => texts(&contents)?.into_iter().map(|text| Value::from(text).to_string()).collect(),
+                Kind::Operator => {
                     let rows = contents.rows().iter();
                     rows.flat_map(|rows| (0..rows.num_rows()).map(move |row| row_text(rows, row))).collect()
                 }
@@ -68,7 +77,7 @@ impl Again {
     }
 }
 
-fn within(budget: Budget, kind: &str, name: &str, cut: &Cut, report: &Report, again: &Again) -> Result<()> {
+fn within(budget: Budget, kind: Kind, name: &str, cut: &Cut, report: &Report, again: &Again) -> Result<()> {
     let Some(meter) = report.meters.get(name) else { return Ok(()) };
     let (rejected, rows_in) =
         (meter.rejected.saturating_sub(again.rejected), meter.rows_in.saturating_sub(again.letters));
@@ -79,9 +88,9 @@ fn within(budget: Budget, kind: &str, name: &str, cut: &Cut, report: &Report, ag
     let component = running.map(|r| format!(" ({}, {})", r.component, r.digest.short())).unwrap_or_default();
     let first = report.first_rejects.get(name);
     let first = first.map(|first| format!("; the first: {}\n  the row: {}", first.reason, first.row));
-    let (what, mend) = match kind {
-        "source" => ("records", ""),
-        _ => ("rows", "name a version of the component that takes them, or "),
+    let (kind, what, mend) = match kind {
+        Kind::Source => ("source", "records", ""),
+        Kind::Operator => ("operator", "rows", "name a version of the component that takes them, or "),
     };
     bail!(
         "{kind} `{name}`{component} rejected {} of {} {what} of batch {}, more than its `max_rejects` of {budget}{}\n  What \
@@ -123,7 +132,7 @@ mod tests {
     }
 
     /// Whether a batch of `rows_in` rows that sends these contents through again, and rejects these, is within the budget.
-    fn check(kind: &str, again: Contents, rows_in: u64, rejected: Vec<Rejected>, budget: Budget) -> Result<()> {
+    fn check(kind: Kind, again: Contents, rows_in: u64, rejected: Vec<Rejected>, budget: Budget) -> Result<()> {
         let scratch = tempfile::tempdir().unwrap();
         let tables = TableStore::at(scratch.path());
         let again = Arc::new(again);
@@ -159,20 +168,20 @@ mod tests {
     fn given_letters_that_pass_when_as_many_other_rows_are_rejected_then_these_count() {
         let none: Budget = "0".parse().unwrap();
         let again = || numbers(&[1, 2, 2]);
-        check("operator", again(), 5, rejected(&[2, 1, 2]), none).unwrap();
-        let error = check("operator", again(), 5, rejected(&[7, 8]), none).unwrap_err().to_string();
+        check(Kind::Operator, again(), 5, rejected(&[2, 1, 2]), none).unwrap();
+        let error = check(Kind::Operator, again(), 5, rejected(&[7, 8]), none).unwrap_err().to_string();
         assert!(error.contains("rejected 2 of 2 rows of batch 1970-01-01T00:00:01.000Z"), "{error}");
         // One more than was sent again of the same.
-        let error = check("operator", again(), 5, rejected(&[1, 1]), none).unwrap_err().to_string();
+        let error = check(Kind::Operator, again(), 5, rejected(&[1, 1]), none).unwrap_err().to_string();
         assert!(error.contains("rejected 1 of 2 rows"), "{error}");
     }
 
     #[test]
     fn given_letters_that_pass_when_a_share_is_allowed_then_it_is_one_of_the_other_rows() {
         let half: Budget = "50%".parse().unwrap();
-        check("operator", numbers(&[1, 2]), 4, rejected(&[7]), half).unwrap();
-        assert!(check("operator", numbers(&[1, 2]), 4, rejected(&[7, 8]), half).is_err());
-        assert!(check("operator", numbers(&[]), 3, rejected(&[7, 8]), half).is_err());
+        check(Kind::Operator, numbers(&[1, 2]), 4, rejected(&[7]), half).unwrap();
+        assert!(check(Kind::Operator, numbers(&[1, 2]), 4, rejected(&[7, 8]), half).is_err());
+        assert!(check(Kind::Operator, numbers(&[]), 3, rejected(&[7, 8]), half).is_err());
     }
 
     #[test]
@@ -180,9 +189,9 @@ mod tests {
         let none: Budget = "0".parse().unwrap();
         let again = || records(vec!["no JSON".into(), "{\"n\": \"x\"}".into()]).unwrap();
         let text = |text: &str| letter(Value::from(text), None);
-        check("source", again(), 2, vec![text("no JSON")], none).unwrap();
-        assert!(check("source", again(), 3, vec![text("none either")], none).is_err());
+        check(Kind::Source, again(), 2, vec![text("no JSON")], none).unwrap();
+        assert!(check(Kind::Source, again(), 3, vec![text("none either")], none).is_err());
         let late = letter(Value::from("no JSON"), Some(Stays::Time));
-        assert!(check("source", again(), 3, vec![late], none).is_err());
+        assert!(check(Kind::Source, again(), 3, vec![late], none).is_err());
     }
 }

@@ -18,6 +18,7 @@ mod initial;
 mod log;
 mod misfits;
 mod outage;
+mod parts;
 mod placement;
 mod planner;
 mod ran;
@@ -42,7 +43,7 @@ mod trial;
 mod typed;
 mod watch;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -52,6 +53,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::checkpointing::Checkpointing;
+use self::parts::Parts;
 use self::retry::Retries;
 use self::trial::{Shown, Trial};
 use self::watch::{Before, Watch};
@@ -98,46 +100,6 @@ enum Event {
     Checkpointed(BatchTime),
     /// Somebody wants something.
     Asked(Request),
-}
-
-/// What a driver is made of.
-pub struct Parts {
-    /// The pipeline.
-    pub typed: Typed,
-    /// Its sources, opened.
-    pub sources: Sources,
-    /// What its batches read beside the stream.
-    pub tables: Tables,
-    /// What batches run with.
-    pub runner: Runner,
-    /// Where cuts and commits are written.
-    pub log: BatchLog,
-    /// What the log lies on.
-    pub storage: Arc<dyn Storage>,
-    /// Cuts the stream.
-    pub clock: Arc<dyn Clock>,
-    /// Whether to follow the clock, or to read all input at once.
-    pub mode: Mode,
-    /// The first batch.
-    pub first: BatchTime,
-    /// Batches that earlier runs have cut: to be run, or computed again, before the first.
-    backlog: Vec<(Cut, Purpose)>,
-    /// Whether no batch is to be cut.
-    ended: bool,
-    /// What operators ran before their last swap, as long as the pipeline is the same.
-    before: HashMap<String, Fitting>,
-    /// A swap that may be taken back.
-    watch: Option<Watch>,
-    /// Where what batches leave behind is written down, if it is to be.
-    checkpointing: Option<Checkpointing>,
-    /// Received blocks of batches that some checkpoint holds, but not the oldest.
-    unforgotten: VecDeque<(BatchTime, Vec<BlockId>)>,
-    /// What the log is to say of this run, before all else.
-    started: Record,
-    /// What delivers the rows of each sink that is a component.
-    deliveries: BTreeMap<String, Delivers>,
-    /// Called with each batch that is committed.
-    pub on_batch: Box<dyn FnMut(&BatchStats) + Send>,
 }
 
 struct Queued {
@@ -214,76 +176,6 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Puts a driver together.
-    pub fn new(parts: Parts) -> (Self, Handle) {
-        let Parts { typed, sources, tables, runner, log, storage, clock, mode, first, .. } = parts;
-        let (backlog, checkpointing, on_batch) = (parts.backlog, parts.checkpointing, parts.on_batch);
-        let interval = typed.loaded.pipeline.batch.interval.0;
-        let status = Status {
-            pipeline: typed.loaded.name.clone(),
-            interval,
-            batches: 0,
-            rows_in: 0,
-            rows_out: 0,
-            rejected: 0,
-            last: None,
-            operators: typed.running(),
-            sinks: parts.deliveries,
-            meters: Default::default(),
-            rates: sources.rates(),
-            states: Default::default(),
-            kept: Default::default(),
-            watermarks: runner.rooms.state.watermarks.all(),
-            checkpoint: None,
-            waiting: None,
-            trial: None,
-            watch: None,
-            rolled_back: None,
-        };
-        let status = Arc::new(RwLock::new(status));
-        let (sender, requests) = mpsc::channel(16);
-        let typed = Arc::new(typed);
-        let shown = Arc::new(RwLock::new(typed.clone()));
-        let store = runner.rooms.state.clone();
-        let outages = runner.outages.clone();
-        let handle = Handle { requests: sender, status: status.clone(), outages, store, typed: shown.clone() };
-        let unfinished = backlog.iter().filter(|(_, purpose)| *purpose == Purpose::Run).map(|(cut, _)| cut);
-        let retries = Retries::new(runner.dead_letters.clone(), unfinished);
-        let queued = |(cut, purpose)| Queued { typed: typed.clone(), cut: Arc::new(cut), purpose };
-        let driver = Self {
-            queue: backlog.into_iter().map(queued).collect(),
-            typed,
-            sources: Some(sources),
-            tables: Arc::new(tables),
-            runner,
-            log,
-            storage,
-            checkpointing,
-            retries,
-            unforgotten: parts.unforgotten,
-            clock,
-            mode,
-            interval,
-            next: first,
-            at_work: None,
-            draining: false,
-            ended: parts.ended,
-            before: parts.before.into_iter().map(|(operator, before)| (operator, vec![before])).collect(),
-            new_sinks: Vec::new(),
-            trial: None,
-            watch: parts.watch,
-            refused: HashMap::new(),
-            requests,
-            recomputed: 0,
-            started: Instant::now(),
-            started_record: parts.started,
-            shown,
-            status,
-            on_batch,
-        };
-        (driver, handle)
-    }
-
     /// Whether there is nothing left to do: all input was read to its end before.
     pub fn has_ended(&self) -> bool {
         self.ended && self.queue.is_empty()

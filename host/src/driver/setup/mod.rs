@@ -1,5 +1,8 @@
 //! A driver from a pipeline and a data folder: everything opened, checked and put together.
 
+mod open;
+mod settle;
+
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -9,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
+use self::open::{open_sinks, open_sources, open_tables};
 use super::batch::Purpose;
 use super::checkpointing::Checkpointing;
 use super::definition::{self, Definitions};
@@ -46,8 +50,7 @@ enum Extent {
     Settling,
 }
 
-/// For so many batches a live run's sinks remember what they have written. Only the last one can run again, as a batch is
-/// begun when the one before is known to be committed; the rest is for people who look.
+/// For so many batches a live run's sinks remember what they have written.
 const HORIZON_BATCHES: u32 = 1000;
 
 /// Opens a source.
@@ -123,70 +126,6 @@ impl Setup {
         self.open_for(Extent::Everything, typed, operators, folder).await
     }
 
-    /// Batches that were committed under another definition of the pipeline, or with what is not to run any more, and that no
-    /// checkpoint holds, are computed again as they were, up to a checkpoint that the pipeline of now can go on from. What a
-    /// rollback was to make anew is left to the pipeline of now.
-    async fn settle(&self, now: &Typed, operators: &Arc<Operators>, folder: &PipelineDir) -> Result<()> {
-        let (_, records) = BatchLog::open(&*self.ground.storage, &folder.log())?;
-        let (name, wanted) = (&now.loaded.name, place(&now.loaded.pipeline)?);
-        let Some(definition) = definition::last(&records) else { return Ok(()) };
-        let is_other = definition != definition::digest(&now.loaded.pipeline)?;
-        if !is_other && !self.drop_swaps {
-            return Ok(());
-        }
-        let committed = async || {
-            let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO, wanted.as_ref()).await?;
-            check_reach(&records, restored.as_ref().map(|restored| restored.batch))?;
-            let mut recovery = Recovery::of(&records, restored.as_ref());
-            recovery.leave_out_redone();
-            anyhow::Ok(recovery)
-        };
-        let recovery = committed().await?;
-        if recovery.recompute.is_empty() || !(is_other || recovery.has_swaps()) {
-            return Ok(());
-        }
-        let failed = || {
-            format!(
-                "pipeline `{name}` is another than when its host was killed, and {} that it had committed are to be computed again \
-                 as it was, which cannot be done; put the pipeline back as it was and run it once, or start with --fresh, which \
-                 begins anew and forgets all states",
-                counted(recovery.recompute.len() as u64, "batch")
-            )
-        };
-        let before = async {
-            let loaded = Definitions::at(self.ground.storage.clone(), &folder.definitions()).load(definition)?;
-            let mut before = Typed::new(loaded, operators).await?;
-            before.resume(&recovery.running, &recovery.before, operators)?;
-            anyhow::Ok(before)
-        };
-        let before = before.await.with_context(failed)?;
-        // What it will have kept, before anything is changed.
-        Misfits::of(now, &rooms(now)?, &rooms(&before)?, &recovery, operators)?.refuse(name, &self.give_up)?;
-        if let Some(watch) = &recovery.watch {
-            let (operator, component) = (&watch.to.operator, &watch.to.component);
-            tracing::warn!(operator, component, "the swap is watched no longer, as the pipeline is another");
-        }
-        let settled = async {
-            let setup = Self {
-                ground: self.ground.clone(),
-                mode: Mode::Live,
-                threads: self.threads,
-                start: self.start,
-                clock: self.clock.clone(),
-                output: self.output.clone(),
-                give_up: Vec::new(),
-                drop_swaps: false,
-                on_batch: Box::new(|_| {}),
-            };
-            let (driver, _) = setup.open_for(Extent::Settling, before, operators.clone(), folder).await?;
-            driver.run().await?;
-            // Only a checkpoint lets go of what was.
-            ensure!(committed().await?.recompute.is_empty(), "no checkpoint could be written of them");
-            Ok(())
-        };
-        settled.await.with_context(failed)
-    }
-
     async fn open_for(
         self,
         extent: Extent,
@@ -197,14 +136,6 @@ impl Setup {
         let pipeline = typed.loaded.pipeline.clone();
         let (batch, interval) = (&pipeline.batch, pipeline.batch.interval.0);
         let partitions = batch.partitions.unwrap_or_else(cores);
-        let mut sinks: IndexMap<String, Arc<dyn Sink>> = IndexMap::new();
-        let sink_context = SinkContext {
-            pipeline: typed.loaded.name.clone(),
-            output: self.output.clone(),
-            spool: folder.spool(),
-            components: operators.components(),
-            horizon: (self.mode == Mode::Live).then(|| interval.saturating_mul(HORIZON_BATCHES)),
-        };
         let (mut log, records) = BatchLog::open(&*self.ground.storage, &folder.log())?;
         let wanted = place(&pipeline)?;
         let (mut checkpoints, mut restored) = match self.mode {
@@ -238,20 +169,16 @@ impl Setup {
         } else if extent == Extent::Everything {
             dropped = recovery.dropped(&typed, operators.components().registry())?;
         }
-        // What is computed again is for no sink. The definition stays whole: it is kept until this is done.
-        for (name, spec) in typed.loaded.pipeline.sinks.iter().filter(|_| extent == Extent::Everything) {
-            let sink = match self.ground.sinks.get(name) {
-                Some(sink) => sink.clone(),
-                None => match typed.delivering.get(name) {
-                    Some(with) => {
-                        let sink = typed.swapped_sink(name, with, &operators, &folder.spool());
-                        sink.with_context(|| format!("sink `{name}`, with {}, which was swapped in", with.component))?
-                    }
-                    None => sink::open(name, spec, typed.union(spec.inputs())?, &sink_context).await?,
-                },
-            };
-            sinks.insert(name.clone(), sink);
-        }
+        let sinks = match extent {
+            Extent::Everything => {
+                // Only the last batch of a live run can run again, as a batch is begun when the one before is known to be
+                // committed; the rest is for people who look.
+                let horizon = (self.mode == Mode::Live).then(|| interval.saturating_mul(HORIZON_BATCHES));
+                open_sinks(&self.ground, &typed, &operators, &folder.spool(), self.output.clone(), horizon).await?
+            }
+            // What is computed again is for no sink. The definition stays whole: it is kept until this is done.
+            Extent::Settling => IndexMap::new(),
+        };
         let rooms = rooms(&typed)?;
         let kept = restored.as_ref().map(|restored| restored.specs.clone()).unwrap_or_default();
         let mut misfits = Misfits::of(&typed, &rooms, &kept, &recovery, &operators)?;
@@ -403,75 +330,6 @@ fn recut<'c>(
         log.append(&Record::Cut(cut.clone()))?;
     }
     Ok(())
-}
-
-/// Opens the sources, each where it was left.
-fn open_sources(
-    ground: &Ground,
-    typed: &Typed,
-    recovery: &Recovery,
-    blocks: &BlockStore,
-    mode: Mode,
-) -> Result<Sources> {
-    let pipeline = &typed.loaded.pipeline;
-    let batch = &pipeline.batch;
-    let context = SourceContext {
-        store: blocks.clone(),
-        interval: batch.interval.0,
-        block_interval: batch.block_interval.0,
-        block_size: batch.block_size.0,
-        mode,
-        runtime: tokio::runtime::Handle::current(),
-    };
-    let mut opened = Vec::with_capacity(typed.sources.len());
-    for (name, source) in &typed.sources {
-        let mut running = match ground.sources.get(name) {
-            Some(open) => open(&context)?,
-            None => source::open(name, &pipeline.sources[name], &source.decoding, &context)?,
-        };
-        if let Some(position) = recovery.positions.get(name) {
-            running.resume(position).with_context(|| {
-                format!(
-                    "source `{name}` cannot go on where it was; mend that, or start with --fresh, which begins anew and \
-                     forgets all states"
-                )
-            })?;
-        }
-        opened.push((name.clone(), running));
-    }
-    for (name, rows) in blocks.unclaimed() {
-        tracing::warn!(
-            source = name,
-            rows,
-            "rows wait for a source that the pipeline does not have, or that receives nothing: they stay in the block log \
-             until it has it again"
-        );
-    }
-    let controlled = mode == Mode::Live && batch.backpressure.enabled;
-    Sources::new(opened, batch.interval.0, controlled.then_some(&batch.backpressure))
-}
-
-/// Takes over the tables that are of use. One that no query reads is never read again.
-fn open_tables(
-    typed: &mut Typed,
-    store: &Arc<TableStore>,
-    mode: Mode,
-    records: &[Record],
-    oldest: Option<BatchTime>,
-) -> Result<Tables> {
-    let mut used = Vec::new();
-    for (name, table) in &typed.tables {
-        let mut spec = typed.loaded.pipeline.tables[name].clone();
-        if !typed.is_queried(name) {
-            if !typed.operators.keys().any(|operator| typed.initial(operator) == Some(name)) {
-                continue;
-            }
-            spec.refresh = Refresh::Once;
-        }
-        used.push((name.clone(), spec, table.clone()));
-    }
-    typed.forget_rows();
-    Tables::open(used, store.clone(), mode, typed.windows.longest_kept(), records, oldest)
 }
 
 /// How many cores there are.

@@ -1,0 +1,84 @@
+//! A pipeline that is another than when its host was killed: what was committed is finished as it was, before the pipeline of
+//! now begins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Extent, Setup, place};
+use crate::counted::counted;
+use crate::data_dir::PipelineDir;
+use crate::driver::definition::{self, Definitions};
+use crate::driver::misfits::Misfits;
+use crate::driver::recovery::{Recovery, check_reach};
+use crate::driver::rooms::rooms;
+use crate::driver::{BatchLog, Typed};
+use crate::plan::Operators;
+use crate::source::Mode;
+
+impl Setup {
+    /// Batches that were committed under another definition of the pipeline, or with what is not to run any more, and that no
+    /// checkpoint holds, are computed again as they were, up to a checkpoint that the pipeline of now can go on from. What a
+    /// rollback was to make anew is left to the pipeline of now.
+    pub(super) async fn settle(&self, now: &Typed, operators: &Arc<Operators>, folder: &PipelineDir) -> Result<()> {
+        let (_, records) = BatchLog::open(&*self.ground.storage, &folder.log())?;
+        let (name, wanted) = (&now.loaded.name, place(&now.loaded.pipeline)?);
+        let Some(definition) = definition::last(&records) else { return Ok(()) };
+        let is_other = definition != definition::digest(&now.loaded.pipeline)?;
+        if !is_other && !self.drop_swaps {
+            return Ok(());
+        }
+        let committed = async || {
+            let (_, restored) = self.ground.checkpoints(folder, Duration::ZERO, wanted.as_ref()).await?;
+            check_reach(&records, restored.as_ref().map(|restored| restored.batch))?;
+            let mut recovery = Recovery::of(&records, restored.as_ref());
+            recovery.leave_out_redone();
+            anyhow::Ok(recovery)
+        };
+        let recovery = committed().await?;
+        if recovery.recompute.is_empty() || !(is_other || recovery.has_swaps()) {
+            return Ok(());
+        }
+        let failed = || {
+            format!(
+                "pipeline `{name}` is another than when its host was killed, and {} that it had committed are to be computed again \
+                 as it was, which cannot be done; put the pipeline back as it was and run it once, or start with --fresh, which \
+                 begins anew and forgets all states",
+                counted(recovery.recompute.len() as u64, "batch")
+            )
+        };
+        let before = async {
+            let loaded = Definitions::at(self.ground.storage.clone(), &folder.definitions()).load(definition)?;
+            let mut before = Typed::new(loaded, operators).await?;
+            before.resume(&recovery.running, &recovery.before, operators)?;
+            anyhow::Ok(before)
+        };
+        let before = before.await.with_context(failed)?;
+        // What it will have kept, before anything is changed.
+        Misfits::of(now, &rooms(now)?, &rooms(&before)?, &recovery, operators)?.refuse(name, &self.give_up)?;
+        if let Some(watch) = &recovery.watch {
+            let (operator, component) = (&watch.to.operator, &watch.to.component);
+            tracing::warn!(operator, component, "the swap is watched no longer, as the pipeline is another");
+        }
+        let settled = async {
+            let setup = Self {
+                ground: self.ground.clone(),
+                mode: Mode::Live,
+                threads: self.threads,
+                start: self.start,
+                clock: self.clock.clone(),
+                output: self.output.clone(),
+                give_up: Vec::new(),
+                drop_swaps: false,
+                on_batch: Box::new(|_| {}),
+            };
+            let (driver, _) = setup.open_for(Extent::Settling, before, operators.clone(), folder).await?;
+            driver.run().await?;
+            // Only a checkpoint lets go of what was.
+            ensure!(committed().await?.recompute.is_empty(), "no checkpoint could be written of them");
+            Ok(())
+        };
+        settled.await.with_context(failed)
+    }
+}
