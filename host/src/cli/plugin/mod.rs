@@ -16,9 +16,9 @@ use crate::data_dir::DataDir;
 /// What to do with components.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Verb {
-    /// Write a project for a new operator in Rust that builds and passes its own test as it stands.
+    /// Write a project for a new operator, in the language of your choice, that builds and passes its own test as it stands.
     New(new::Args),
-    /// Build the operator project in a folder, and say where the component is.
+    /// Build the operator project in a folder with its language's toolchain, and say where the component is.
     Build(build::Args),
     /// Register a component, so that pipelines can name it.
     Register(register::Args),
@@ -39,7 +39,7 @@ pub(super) fn run(verb: Verb, data: &DataDir) -> Result<()> {
         Verb::Register(args) => register::run(&args, data),
         Verb::List(args) => list::run(&args, data),
         Verb::Show(args) => show::run(&args, data),
-        Verb::Test(args) => test::run(&args, data),
+        Verb::Test(args) => test::run(args, data),
         Verb::Remove(args) => remove::run(&args, data),
     }
 }
