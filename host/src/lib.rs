@@ -15,6 +15,7 @@
 //! - [`sink`]: where results go, staged and committed.
 //! - [`driver`]: the loop: clock, cut, plan, run, commit, swap.
 //! - [`query`]: reading a running host from outside: SQL over what it keeps, states by key.
+//! - [`project`]: operator projects, in their languages: written from a template, built to a component.
 //! - [`control`], [`cli`]: a running host's HTTP API, and the `weir` command.
 
 pub mod block;
@@ -33,6 +34,7 @@ pub mod origin;
 pub mod pipeline;
 pub mod place;
 pub mod plan;
+pub mod project;
 pub mod query;
 pub mod rows;
 pub mod sink;

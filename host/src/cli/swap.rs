@@ -105,7 +105,7 @@ fn times(text: &str) -> Result<f64, String> {
 }
 
 /// Batches with rows for which a swap is watched.
-const WATCHED: u32 = 10;
+pub(super) const WATCHED: u32 = 10;
 
 pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let Args { max_diff, max_cost, .. } = *args;

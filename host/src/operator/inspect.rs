@@ -17,9 +17,6 @@ const INTERFACE_VERSION: &str = "0.1.0";
 /// The types, an interface without a function.
 const ROWS_INTERFACE: &str = "weir:operator/rows@0.1.0";
 
-/// The custom section in which an SDK writes the plugin's name and version, with a zero byte between.
-const NAME_SECTION: &str = "weir-plugin";
-
 /// What a component implements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -104,15 +101,6 @@ pub enum NotAnOperator {
     ManyWorlds(String),
 }
 
-/// What `weir plugin show` tells of a component.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The plugin's own name.
-    pub name: String,
-    /// Its own version.
-    pub version: String,
-}
-
 /// Reads the world of a component and refuses imports outside it.
 pub fn inspect(bytes: &[u8]) -> Result<World, NotAnOperator> {
     let surface = Surface::read(bytes)?;
@@ -146,20 +134,6 @@ pub fn componentize(bytes: &[u8]) -> Result<Vec<u8>, NotAnOperator> {
         .module(bytes)
         .and_then(|mut encoder| encoder.encode())
         .map_err(|e| NotAnOperator::Invalid(format!("{e:#}")))
-}
-
-/// The name and version that the SDK wrote into the component, if it did.
-pub fn identity(bytes: &[u8]) -> Option<Identity> {
-    for payload in Parser::new(0).parse_all(bytes) {
-        if let Ok(Payload::CustomSection(section)) = payload
-            && section.name() == NAME_SECTION
-        {
-            let text = std::str::from_utf8(section.data()).ok()?;
-            let (name, version) = text.split_once('\0')?;
-            return Some(Identity { name: name.to_owned(), version: version.to_owned() });
-        }
-    }
-    None
 }
 
 fn refused(import: &str, worlds: &[World]) -> NotAnOperator {

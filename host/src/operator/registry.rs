@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::digest::Digest;
-use super::inspect::{World, componentize, identity, inspect};
+use super::identity::identity;
+use super::inspect::{World, componentize, inspect};
 use super::reference::{ComponentName, Reference};
 
 /// A named component in the registry.

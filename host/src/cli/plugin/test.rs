@@ -4,18 +4,20 @@
 //! the operator and one sink is run once, in a data folder of its own. Where the component is the sink, what it sends is
 //! printed, and sent only to the origins that are allowed.
 
+mod expected;
 mod outbox;
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use bytesize::ByteSize;
 use indexmap::IndexMap;
 
+use self::expected::{Expected, Printed};
 use self::outbox::Outbox;
 use crate::cli::check::operators;
 use crate::counted::counted;
@@ -25,6 +27,7 @@ use crate::operator::{Usage, World, componentize, inspect};
 use crate::origin::Origin;
 use crate::pipeline::Pipeline;
 use crate::plan::{OperatorMeter, Operators};
+use crate::project::{Built, Project, Trial};
 use crate::rows::ColumnType;
 use crate::sink::{self, ComponentSink, Granted, Tally, json_writer};
 use crate::source::Mode;
@@ -40,14 +43,20 @@ const NO_CONFIG: &str = "{}";
 /// What to run on what.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The component (.wasm), as `weir plugin build` leaves it; or a bundle, which has all that it needs
-    #[arg(value_name = "FILE")]
+    /// The project's folder, which is built first; or a component (.wasm), as `weir plugin build` leaves it; or a bundle, which
+    /// has all that it needs
+    #[arg(value_name = "FOLDER or FILE", default_value = ".")]
     file: PathBuf,
 
     /// The rows: .jsonl or .json (an object a line), .csv (with a header), text (a line is a row, column `line`), or a bundle
-    /// of another component, in whose place this one is run
+    /// of another component, in whose place this one is run [default, of a project: its rows.jsonl]
     #[arg(long, value_name = "ROWS")]
     input: Option<PathBuf>,
+
+    /// Fail unless the rows that come out are those of this file (.jsonl), in any order [default, of a project: its
+    /// expected.jsonl, if it has one]
+    #[arg(long, value_name = "ROWS")]
+    expect: Option<PathBuf>,
 
     /// Column types, where the inferred ones do not fit: name=type, with a comma between
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', value_parser = column)]
@@ -90,22 +99,58 @@ fn column(text: &str) -> Result<(String, ColumnType), String> {
     Ok((name.to_owned(), kind))
 }
 
-pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
+pub(super) fn run(args: Args, data: &DataDir) -> Result<()> {
+    if args.file.is_dir() {
+        return run_on(&args.of_project()?, data);
+    }
+    run_on(&args, data)
+}
+
+impl Args {
+    /// The same, of the component that a project is built to, with what the project says of its test.
+    fn of_project(self) -> Result<Self> {
+        let project = Project::at(&self.file)?;
+        let Built { path: file, .. } = project.build()?;
+        let there = |name: &str| Some(project.folder().join(name)).filter(|path| path.exists());
+        let Trial { key, config } = &project.manifest().trial;
+        let is_own = self.input.is_none();
+        Ok(Self {
+            file,
+            expect: self.expect.or_else(|| there("expected.jsonl").filter(|_| is_own)),
+            input: self.input.or_else(|| there("rows.jsonl")),
+            config: if self.config == NO_CONFIG { serde_json::to_string(config)? } else { self.config },
+            key: if self.key.is_empty() { key.clone() } else { self.key },
+            ..self
+        })
+    }
+}
+
+fn run_on(args: &Args, data: &DataDir) -> Result<()> {
     let at = || args.file.display().to_string();
     let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {}", at()))?;
     let bundle = bundled(args, &bytes)?;
+    let expected = args.expect.as_deref().map(Expected::read).transpose()?;
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let trial = DataDir::at(scratch.path());
+    let printed = Printed::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let used = if let Some(bundle) = bundle {
+        ensure!(expected.is_none(), "a bundle knows itself which rows came: leave --expect out");
         let component = if args.input.is_some() { &bytes } else { bundle.component() };
         runtime.block_on(unbundled(&bundle, component, &args.file, &trial, data)).with_context(at)?
     } else {
         let world = inspect(&componentize(&bytes).with_context(at)?).with_context(at)?;
         trial.registry().register(&bytes, Some("operator"), Some("trial")).with_context(at)?;
-        runtime.block_on(trial_run(&pipeline(args, world)?, world, args, &trial, data))?
+        ensure!(
+            world != World::Sink || expected.is_none(),
+            "a sink sends requests, not rows: --expect is for operators"
+        );
+        runtime.block_on(trial_run(&pipeline(args, world)?, world, args, &trial, data, &printed))?
     };
     eprintln!("{used}");
+    if let Some(expected) = expected {
+        expected.check(&printed.text())?;
+    }
     if let Some(most) = args.max_fuel.filter(|most| used.fuel > *most) {
         bail!(
             "{} used {} fuel, {:.1} % more than the {most} of --max-fuel; make it cheaper, or raise the limit if so much work \
@@ -268,7 +313,14 @@ impl fmt::Display for Used {
 }
 
 /// Runs the pipeline, prints its dead letters, and tells what was used.
-async fn trial_run(pipeline: &str, world: World, args: &Args, trial: &DataDir, data: &DataDir) -> Result<Used> {
+async fn trial_run(
+    pipeline: &str,
+    world: World,
+    args: &Args,
+    trial: &DataDir,
+    data: &DataDir,
+    printed: &Printed,
+) -> Result<Used> {
     // `${` in a path or a config of the user's stands for itself.
     let loaded = Pipeline::parse(&pipeline.replace("${", "$${"), Path::new("trial.toml"), &|_| None)?;
     // Compiled code is worth keeping; everything else goes with the scratch folder.
@@ -289,7 +341,7 @@ async fn trial_run(pipeline: &str, world: World, args: &Args, trial: &DataDir, d
         threads: cores(),
         start,
         clock: Arc::new(SystemClock),
-        output: Arc::new(Mutex::new(std::io::stdout())),
+        output: printed.writer(),
         give_up: Vec::new(),
         drop_swaps: false,
         on_batch: Box::new(|_| {}),

@@ -9,7 +9,7 @@
 /// World `transform-operator`.
 pub mod transform {
     wit_bindgen::generate!({
-        path: "../wit",
+        path: "../../wit",
         world: "transform-operator",
         additional_derives: [PartialEq],
         pub_export_macro: true,
@@ -22,7 +22,7 @@ pub mod transform {
 /// World `aggregate-operator`.
 pub mod aggregate {
     wit_bindgen::generate!({
-        path: "../wit",
+        path: "../../wit",
         world: "aggregate-operator",
         additional_derives: [PartialEq],
         pub_export_macro: true,
@@ -39,7 +39,7 @@ pub mod aggregate {
 /// World `state-operator`.
 pub mod state {
     wit_bindgen::generate!({
-        path: "../wit",
+        path: "../../wit",
         world: "state-operator",
         additional_derives: [PartialEq],
         pub_export_macro: true,
@@ -63,7 +63,7 @@ pub mod migrate {
                 export weir:operator/migrate@0.1.0;
             }
         ",
-        path: "../wit",
+        path: "../../wit",
         world: "weir:guest/migrate",
         additional_derives: [PartialEq],
         pub_export_macro: true,
@@ -79,7 +79,7 @@ pub mod migrate {
 /// World `sink-operator`.
 pub mod sink {
     wit_bindgen::generate!({
-        path: "../wit",
+        path: "../../wit",
         world: "sink-operator",
         additional_derives: [PartialEq],
         pub_export_macro: true,

@@ -1,0 +1,51 @@
+//! Building: by each language's own toolchain to a module or component, then by Weir to the component that is registered.
+
+mod rust;
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Language, Project};
+use crate::operator::{World, componentize, inspect, with_identity};
+
+/// What came of a build.
+#[derive(Debug)]
+pub struct Built {
+    /// Where the component is.
+    pub path: PathBuf,
+    /// What it is.
+    pub world: World,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// What a toolchain leaves.
+struct Module {
+    /// A core module, or a component.
+    bytes: Vec<u8>,
+    /// Where the component goes.
+    out: PathBuf,
+}
+
+pub(super) fn build(project: &Project) -> Result<Built> {
+    let Module { bytes, out } = match project.manifest.language {
+        Language::Rust => rust::build(project)?,
+        other => anyhow::bail!("{other:?} has no build yet"),
+    };
+    let at = || out.display().to_string();
+    let mut component = componentize(&bytes).with_context(at)?;
+    if let Some((name, version)) = &project.manifest.identity {
+        component = with_identity(&component, name, version);
+    }
+    let world = inspect(&component).with_context(at)?;
+    if let Some(meant) = project.manifest.world {
+        ensure!(
+            meant == world,
+            "plugin.toml says that this is an operator of the world `{meant}`, and what was built is one of the world `{world}`"
+        );
+    }
+    fs::write(&out, &component).with_context(|| format!("cannot write {}", out.display()))?;
+    Ok(Built { path: out, world, size: component.len() as u64 })
+}

@@ -1,0 +1,49 @@
+//! The languages that operators are written in.
+
+use clap::ValueEnum;
+use serde::Deserialize;
+
+/// A language with an SDK and templates. Others work too: whatever makes a component of the interface can be registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Rust, with cargo
+    Rust,
+    /// C, with clang or zig
+    C,
+    /// C++, with clang or zig
+    #[value(name = "cpp", alias = "c++")]
+    Cpp,
+    /// Zig
+    Zig,
+    /// Go, with its own compiler
+    Go,
+    /// Python, with componentize-py
+    Python,
+    /// JavaScript, with jco
+    #[value(name = "javascript", alias = "js")]
+    JavaScript,
+    /// TypeScript, with jco
+    #[value(name = "typescript", alias = "ts")]
+    TypeScript,
+    /// AssemblyScript, with asc
+    #[value(name = "assemblyscript", alias = "as")]
+    AssemblyScript,
+}
+
+impl Language {
+    /// The folder of its SDK.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::C => "c",
+            Self::Cpp => "cpp",
+            Self::Zig => "zig",
+            Self::Go => "go",
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+            Self::TypeScript => "typescript",
+            Self::AssemblyScript => "assemblyscript",
+        }
+    }
+}
