@@ -27,19 +27,17 @@ use super::{
 };
 use crate::block::BlockStore;
 use crate::checkpoint::{Checkpoints, Location, Restored};
-use crate::counted::counted;
 use crate::data_dir::PipelineDir;
 use crate::fault;
 use crate::pipeline::{Missed, Pipeline};
 use crate::place::Place;
 use crate::plan::{Operators, Pool, Rooms};
-use crate::sink::{self, SharedWriter, Sink, SinkContext};
-use crate::source::{self, Mode, Source, SourceContext};
+use crate::sink::{SharedWriter, Sink};
+use crate::source::{Mode, Source, SourceContext};
 use crate::state::Store;
 use crate::storage::{Disk, Storage};
 use crate::table::TableStore;
 use crate::time::BatchTime;
-use crate::units::Refresh;
 
 /// How much of a pipeline is to be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,16 +7,13 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::operator::sample;
+use crate::operator::{Identity, identity, sample, with_identity};
 use crate::testing::{damage, largest_allocation};
 
 /// A core module and a component, with a name, and a component that is none of ours.
 static REAL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let module = sample::fold();
-    let mut named = componentize(&module).unwrap();
-    let section = [&[11][..], NAME_SECTION.as_bytes(), b"fold\x001.0.0"].concat();
-    named.extend([0, section.len() as u8]);
-    named.extend(section);
+    let named = with_identity(&componentize(&module).unwrap(), "fold", "1.0.0");
     let foreign = wat::parse_str(include_str!("../../../../tests/wat/wasi-importer.wat")).unwrap();
     vec![module, named, foreign]
 });
