@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         wasm.context("the project builds no .wasm: Cargo.toml needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`")?;
     let bytes = std::fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
     let component = componentize(&bytes).with_context(|| wasm.display().to_string())?;
-    let world = inspect(&component).with_context(|| wasm.display().to_string())?;
+    let world = inspect(&component).with_context(|| wasm.display().to_string())?.world;
     let out = wasm.with_extension("component.wasm");
     std::fs::write(&out, &component).with_context(|| format!("cannot write {}", out.display()))?;
     outln!("{} ({world}, {})", out.display(), ByteSize::b(component.len() as u64).display().iec())?;

@@ -101,7 +101,7 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
         let component = if args.input.is_some() { &bytes } else { bundle.component() };
         runtime.block_on(unbundled(&bundle, component, &args.file, &trial, data)).with_context(at)?
     } else {
-        let world = inspect(&componentize(&bytes).with_context(at)?).with_context(at)?;
+        let world = inspect(&componentize(&bytes).with_context(at)?).with_context(at)?.world;
         trial.registry().register(&bytes, Some("operator"), Some("trial")).with_context(at)?;
         runtime.block_on(trial_run(&pipeline(args, world)?, world, args, &trial, data))?
     };
