@@ -87,7 +87,7 @@ impl Bench {
         let schema = Schema::new(vec![Field::new(column, DataType::Utf8, false)]);
         let transform = self.transform(name, config, &schema);
         let batch = |lines: &[String]| RecordBatch::try_new(Arc::new(schema.clone()), vec![text(lines)]).unwrap();
-        let task = || TransformRunner::new(transform.clone(), BatchTime::from_millis(0), Isolation::Every);
+        let task = || TransformRunner::new(transform.clone(), Moment::NONE, Isolation::Every);
 
         let mut cost = Cost { name, calls: Vec::new(), native: Samples::default(), fresh: Samples::default() };
         let mut runner = task();

@@ -35,7 +35,13 @@ const PACKAGES: [&str; 19] = [
 
 static BUILT: LazyLock<PathBuf> = LazyLock::new(|| match env::var_os("WEIR_GUESTS") {
     Some(folder) => folder.into(),
-    None => build(),
+    None => cargo_build(TARGET, &PACKAGES),
+});
+
+/// The guest that asks for all that an operator is not given, as each of two toolchains makes it: a core module of WASI's
+/// first version, and a component of its second. Built when a test first wants it.
+pub static AMBIENT: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
+    ["wasm32-wasip1", "wasm32-wasip2"].map(|target| cargo_build(target, &["ambient"]).join("ambient.wasm"))
 });
 
 /// A data folder in which every component is registered and compiled.
@@ -99,17 +105,17 @@ pub fn target() -> PathBuf {
     profile_folder().parent().expect("a profile lies in the target folder").to_owned()
 }
 
-fn build() -> PathBuf {
-    let target = target();
+fn cargo_build(target: &str, packages: &[&str]) -> PathBuf {
+    let folder = self::target();
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace()).env("CARGO_TARGET_DIR", &target);
-    cargo.args(["build", "--quiet", "--release", "--target", TARGET]);
-    for package in PACKAGES {
+    cargo.current_dir(workspace()).env("CARGO_TARGET_DIR", &folder);
+    cargo.args(["build", "--quiet", "--release", "--target", target]);
+    for package in packages {
         cargo.args(["-p", package]);
     }
     let status = cargo.status().expect("cargo can be started");
-    assert!(status.success(), "the components do not build; `rustup target add {TARGET}` may be missing");
-    target.join(TARGET).join("release")
+    assert!(status.success(), "the components do not build; `rustup target add {target}` may be missing");
+    folder.join(target).join("release")
 }
 
 fn register() -> tempfile::TempDir {

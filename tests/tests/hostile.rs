@@ -293,9 +293,11 @@ fn not_registered(contents: &[u8], says: &[&str]) {
 }
 
 #[test]
-fn given_a_component_that_imports_a_clock_when_registered_then_it_is_refused_with_the_name_of_the_import() {
-    let importer = wat::parse_file(workspace().join("tests/wat/wasi-importer.wat")).expect("it is sound");
-    not_registered(&importer, &["`wasi:clocks/wall-clock@0.2.6`", "pure function"]);
+fn given_a_component_that_imports_a_socket_when_registered_then_it_is_refused_with_the_way_out() {
+    let text = std::fs::read_to_string(workspace().join("tests/wat/wasi-importer.wat")).expect("it is there");
+    let importer = wat::parse_str(text.replace("wasi:clocks/wall-clock@0.2.6", "wasi:sockets/tcp-create-socket@0.2.6"));
+    let says = ["`wasi:sockets/tcp-create-socket@0.2.6`", "pure function", "--stub-wasi", "no package `net`"];
+    not_registered(&importer.expect("it is sound"), &says);
 }
 
 #[test]

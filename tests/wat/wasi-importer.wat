@@ -1,4 +1,4 @@
-;; A transform that imports a clock: a host must refuse to register it, since an operator is a pure function.
+;; A transform that imports a clock of WASI; tests put what a host must refuse in its place.
 ;; But for that import it is a true transform, in type if not in deed. It is what wit-component makes of the world
 ;; { import wasi:clocks/wall-clock@0.2.6; export weir:operator/transform@0.1.0; } and a module of `unreachable`s.
 (component

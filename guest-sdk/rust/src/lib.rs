@@ -41,7 +41,7 @@
 //!
 //! [`testing`] runs operators as the host does, with their config, nulls and rejects. [`log`] is the only thing an
 //! operator can call and [`batch_time`] the only time it knows: there are no files, no network, no clock and no
-//! randomness, so that a batch can be computed again with the same result. Only a sink has [`http`], to the origins that
+//! randomness (on a target with WASI, only what follows from the batch), so that a batch can be computed again with the same result. Only a sink has [`http`], to the origins that
 //! its pipeline grants.
 //!
 //! # What goes wrong

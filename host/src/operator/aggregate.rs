@@ -9,9 +9,9 @@ use wasmtime::component::{ComponentType, Lift, TypedFunc};
 
 use super::columns::{BatchIn, BatchOut, Lowered, WitField, WitReject, arrow_field, wit_fields};
 use super::compiled::Compiled;
-use super::inspect::World;
 use super::instance::{CallError, Export, Guest, Limits, LogLevel, Usage, configured, contract, failure};
 use super::lift;
+use super::moment::Moment;
 use super::transform::{Reject, read_columns, rejects, unique_names};
 
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
@@ -61,7 +61,7 @@ impl Aggregate {
     /// Asks the component for its shape under this config and input, and checks the answer.
     pub fn configure(compiled: Arc<Compiled>, config: &str, input: &Schema, limits: Limits) -> Result<Self, CallError> {
         let fields = wit_fields(input)?;
-        let (_, shape) = configured::<WitShape>(&compiled, World::Aggregate, limits, config, &fields)?;
+        let (_, shape) = configured::<WitShape>(&compiled, limits, Moment::NONE, config, &fields)?;
         let reads = read_columns(shape.reads.as_deref(), input)?;
         let schema = |fields: &[WitField]| Arc::new(Schema::new(fields.iter().map(arrow_field).collect::<Vec<_>>()));
         let (accumulator, output) = (schema(&shape.accumulator), schema(&shape.output));
@@ -92,17 +92,17 @@ impl Aggregate {
     }
 
     /// A fresh instance for one task.
-    pub(super) fn task(self: &Arc<Self>) -> Result<AggregateTask, CallError> {
+    pub(super) fn task(self: &Arc<Self>, moment: Moment) -> Result<AggregateTask, CallError> {
         let (mut guest, shape) =
-            configured::<WitShape>(&self.compiled, World::Aggregate, self.limits, &self.config, &self.input)?;
+            configured::<WitShape>(&self.compiled, self.limits, moment, &self.config, &self.input)?;
         if shape != self.shape {
             return Err(contract("`configure` answered differently from the time before: it is not a pure function"));
         }
-        let interface = World::Aggregate.interface();
-        let create = guest.export(&interface, "create")?;
-        let merge = guest.export(&interface, "merge")?;
-        let retract = guest.export(&interface, "retract")?;
-        let finish = guest.export(&interface, "finish")?;
+        let interface = self.compiled.interface();
+        let create = guest.export(interface, "create")?;
+        let merge = guest.export(interface, "merge")?;
+        let retract = guest.export(interface, "retract")?;
+        let finish = guest.export(interface, "finish")?;
         Ok(AggregateTask { aggregate: self.clone(), guest, create, merge, retract, finish })
     }
 }

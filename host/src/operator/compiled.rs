@@ -13,14 +13,15 @@ use wasmtime::component::{Component, InstancePre};
 
 use super::digest::Digest;
 use super::engine::Engine;
-use super::inspect::World;
+use super::inspect::{Kind, World};
 use super::instance::{Host, linker};
 use super::registry::Registry;
 
 /// A component, compiled and linked.
 pub struct Compiled {
     digest: Digest,
-    world: World,
+    kind: Kind,
+    interface: String,
     engine: Engine,
     pre: InstancePre<Host>,
 }
@@ -33,7 +34,17 @@ impl Compiled {
 
     /// The world that it implements.
     pub fn world(&self) -> World {
-        self.world
+        self.kind.world
+    }
+
+    /// The interface that it exports, of the version that it was built against.
+    pub(super) fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    /// The interface beside that of `state` which a component exports that can take over states of earlier versions.
+    pub(super) fn migrate(&self) -> String {
+        self.kind.version.interface("migrate")
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -47,7 +58,7 @@ impl Compiled {
 
 impl std::fmt::Debug for Compiled {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Compiled({:?}, {})", self.digest, self.world)
+        write!(f, "Compiled({:?}, {})", self.digest, self.kind.world)
     }
 }
 
@@ -89,16 +100,17 @@ impl Components {
     }
 
     fn load(&self, digest: Digest, bytes: &[u8]) -> Result<Compiled> {
-        let world = super::inspect::inspect(bytes)?;
+        let kind = super::inspect::inspect(bytes)?;
         let component = match self.cached_component(digest) {
             Some(component) => component,
             None => self.compile(digest, bytes)?,
         };
-        let pre = linker(&self.engine, world)
+        let pre = linker(&self.engine, kind)
             .and_then(|linker| linker.instantiate_pre(&component))
             .map_err(anyhow::Error::from)
             .with_context(|| format!("component {} cannot be linked", digest.short()))?;
-        Ok(Compiled { digest, world, engine: self.engine.clone(), pre })
+        let interface = kind.world.interface(kind.version);
+        Ok(Compiled { digest, kind, interface, engine: self.engine.clone(), pre })
     }
 
     fn cached_component(&self, digest: Digest) -> Option<Component> {

@@ -13,6 +13,10 @@ const GUEST_STACK: usize = 512 << 10;
 /// How many component instances may live at once in a host: tasks, one for each operator and partition.
 const INSTANCES: u32 = 1000;
 
+/// How many modules a component may be made of, each with an instance in a task. Python's is made of some 40: the
+/// interpreter, its libraries, and what holds them together.
+const MODULES: u32 = 100;
+
 /// Memory that a slot of the pool keeps between tasks instead of giving it back page by page.
 const KEEP_RESIDENT: usize = 64 << 20;
 
@@ -68,10 +72,10 @@ impl std::fmt::Debug for Engine {
 fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES)
-        .total_core_instances(INSTANCES * 4)
+        .total_core_instances(INSTANCES * MODULES)
         .total_memories(INSTANCES)
         .total_tables(INSTANCES * 4)
-        .max_core_instances_per_component(100)
+        .max_core_instances_per_component(MODULES)
         .max_memory_size(4 << 30)
         .table_elements(100_000)
         .linear_memory_keep_resident(KEEP_RESIDENT)

@@ -8,9 +8,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 
 use super::instance::Host;
-
-/// The interface through which a sink sends.
-pub(super) const HTTP_INTERFACE: &str = "weir:operator/http@0.1.0";
+use super::version::InterfaceVersion;
 
 /// A request of a guest's, of which nothing is checked.
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
@@ -60,9 +58,9 @@ pub trait Http: Send + Sync + fmt::Debug {
 }
 
 /// Offers `send`.
-pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+pub(super) fn link(linker: &mut Linker<Host>, version: InterfaceVersion) -> wasmtime::Result<()> {
     linker
-        .instance(HTTP_INTERFACE)?
+        .instance(&version.interface("http"))?
         .func_wrap("send", |store: StoreContextMut<'_, Host>, (request,): (HttpRequest,)| {
             Ok((store.data().send(request),))
         })

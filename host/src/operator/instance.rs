@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::{ComponentNamedList, ComponentType, Func, Instance, Lift, Linker, Lower, TypedFunc};
 use wasmtime::{ResourceLimiter, Store, Trap};
+use wasmtime_wasi::I32Exit;
 
 use super::columns::WitField;
 use super::compiled::Compiled;
 use super::engine::Engine;
 use super::http::{self, Http, HttpError, HttpRequest, HttpResponse};
-use super::inspect::World;
+use super::inspect::{Kind, World};
+use super::moment::Moment;
+use super::wasi::{self, Wasi};
 use crate::units::Size;
 
-/// The interface whose `log` a guest may call; the only import that there is, but for a sink's.
-pub(super) const LOG_INTERFACE: &str = "weir:operator/log@0.1.0";
-
 /// Most bytes of log that a task keeps.
-const LOG_BOUND: usize = 64 << 10;
+pub(super) const LOG_BOUND: usize = 64 << 10;
 
 /// What a component may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,6 +192,9 @@ pub(super) struct Host {
     log_bytes: usize,
     /// What sends for the guest. None: nothing is to be sent.
     http: Option<Arc<dyn Http>>,
+    moment: Moment,
+    /// Made when the guest first asks for it.
+    wasi: Option<Box<Wasi>>,
 }
 
 impl Host {
@@ -203,7 +206,32 @@ impl Host {
         }
     }
 
+    /// What the guest has of WASI.
+    pub(super) fn wasi(&mut self) -> &mut Wasi {
+        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.moment)))
+    }
+
+    /// Puts what was printed into the log, where it belongs.
+    fn collect(&mut self, all: bool) {
+        let printed = self.wasi.as_ref().map(|wasi| wasi.take_lines(all)).unwrap_or_default();
+        for (level, line) in printed {
+            self.keep(level, line);
+        }
+    }
+
     fn log(&mut self, level: LogLevel, message: String) {
+        self.collect(false);
+        self.keep(level, message);
+    }
+
+    /// Why a call went wrong, in the guest's own words.
+    fn last_words(&self) -> Option<String> {
+        let printed = self.wasi.as_ref().and_then(|wasi| wasi.said());
+        let logged = || self.log.iter().rev().find(|(level, _)| *level == LogLevel::Error);
+        printed.or_else(|| logged().map(|(_, message)| bounded(message.clone())))
+    }
+
+    fn keep(&mut self, level: LogLevel, message: String) {
         if self.log_bytes > LOG_BOUND {
             return;
         }
@@ -234,18 +262,21 @@ impl ResourceLimiter for Host {
     }
 }
 
-/// A linker that offers `log`, to a sink also `http`, and nothing else.
-pub(super) fn linker(engine: &Engine, world: World) -> wasmtime::Result<Linker<Host>> {
+/// A linker that offers `log`, to a sink also `http`, to who imports it WASI, and nothing else.
+pub(super) fn linker(engine: &Engine, kind: Kind) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine.wasmtime());
-    linker.instance(LOG_INTERFACE)?.func_wrap(
+    linker.instance(&kind.version.interface("log"))?.func_wrap(
         "log",
         |mut store: wasmtime::StoreContextMut<'_, Host>, (level, message): (LogLevel, String)| {
             store.data_mut().log(level, message);
             Ok(())
         },
     )?;
-    if world == World::Sink {
-        http::link(&mut linker)?;
+    if kind.world == World::Sink {
+        http::link(&mut linker, kind.version)?;
+    }
+    if kind.wasi {
+        wasi::link(&mut linker)?;
     }
     Ok(linker)
 }
@@ -264,7 +295,7 @@ pub(super) struct Guest {
 
 impl Guest {
     /// Instantiates the component afresh.
-    pub(super) fn new(compiled: &Compiled, limits: Limits) -> Result<Self, CallError> {
+    pub(super) fn new(compiled: &Compiled, limits: Limits, moment: Moment) -> Result<Self, CallError> {
         let host = Host {
             memory_limit: usize::try_from(limits.memory.0).unwrap_or(usize::MAX),
             memory: 0,
@@ -273,6 +304,8 @@ impl Guest {
             log: Vec::new(),
             log_bytes: 0,
             http: None,
+            moment,
+            wasi: None,
         };
         let mut store = Store::new(compiled.engine().wasmtime(), host);
         store.limiter(|host| host);
@@ -280,7 +313,7 @@ impl Guest {
         store.set_fuel(limits.fuel).map_err(|e| CallError::Host(format!("{e:#}")))?;
         let instance = match compiled.instance_pre().instantiate(&mut store) {
             Ok(instance) => instance,
-            Err(error) => return Err(diagnose(store.data_mut(), limits, &error)),
+            Err(error) => return Err(diagnose(store.data(), limits, &error)),
         };
         let mut guest = Self { store, instance, limits, used: Usage::default() };
         guest.account()?;
@@ -317,12 +350,15 @@ impl Guest {
         R: ComponentNamedList + Lift,
     {
         self.store.set_fuel(self.limits.fuel).map_err(|e| CallError::Host(format!("{e:#}")))?;
+        if let Some(wasi) = &self.store.data().wasi {
+            wasi.begin();
+        }
         let started = Instant::now();
         let result = function.call(&mut self.store, params);
         self.used.time += started.elapsed();
         self.used.calls += 1;
         self.account()?;
-        result.map_err(|error| diagnose(self.store.data_mut(), self.limits, &error))
+        result.map_err(|error| diagnose(self.store.data(), self.limits, &error))
     }
 
     fn account(&mut self) -> Result<(), CallError> {
@@ -339,52 +375,54 @@ impl Guest {
 
     /// Takes the log lines since the last time.
     pub(super) fn take_log(&mut self) -> Vec<(LogLevel, String)> {
-        std::mem::take(&mut self.store.data_mut().log)
+        let host = self.store.data_mut();
+        host.collect(true);
+        std::mem::take(&mut host.log)
     }
 }
 
 /// A fresh instance, configured, and the shape that it answered with.
 pub(super) fn configured<Shape: Lift + Send + Sync + 'static>(
     compiled: &Compiled,
-    world: World,
     limits: Limits,
+    moment: Moment,
     config: &str,
     input: &[WitField],
 ) -> Result<(Guest, Shape), CallError> {
-    configured_with(compiled, world, limits, (config.to_owned(), input.to_vec()))
+    configured_with(compiled, limits, moment, (config.to_owned(), input.to_vec()))
 }
 
 /// The same, of an operator that is told its key's columns, too.
 pub(super) fn configured_keyed<Shape: Lift + Send + Sync + 'static>(
     compiled: &Compiled,
-    world: World,
     limits: Limits,
+    moment: Moment,
     config: &str,
     keys: &[WitField],
     input: &[WitField],
 ) -> Result<(Guest, Shape), CallError> {
-    configured_with(compiled, world, limits, (config.to_owned(), keys.to_vec(), input.to_vec()))
+    configured_with(compiled, limits, moment, (config.to_owned(), keys.to_vec(), input.to_vec()))
 }
 
 fn configured_with<Params, Shape>(
     compiled: &Compiled,
-    world: World,
     limits: Limits,
+    moment: Moment,
     params: Params,
 ) -> Result<(Guest, Shape), CallError>
 where
     Params: ComponentNamedList + Lower + Send + Sync + 'static,
     Shape: Lift + Send + Sync + 'static,
 {
-    let mut guest = Guest::new(compiled, limits)?;
-    let configure = guest.export(&world.interface(), "configure")?;
+    let mut guest = Guest::new(compiled, limits, moment)?;
+    let configure = guest.export(compiled.interface(), "configure")?;
     let configure: TypedFunc<Params, (Result<Shape, String>,)> = guest.typed(configure)?;
     let (answer,) = guest.call(configure, params)?;
     Ok((guest, answer.map_err(failure)?))
 }
 
 /// Says what a wasmtime error means. The text must be the same on every host: no addresses, no backtrace.
-fn diagnose(host: &mut Host, limits: Limits, error: &wasmtime::Error) -> CallError {
+fn diagnose(host: &Host, limits: Limits, error: &wasmtime::Error) -> CallError {
     let trap = error.downcast_ref::<Trap>().copied();
     match trap {
         Some(Trap::OutOfFuel) => return Verdict::Fuel { limit: limits.fuel }.into(),
@@ -392,9 +430,12 @@ fn diagnose(host: &mut Host, limits: Limits, error: &wasmtime::Error) -> CallErr
         _ if host.denied => return Verdict::Memory { limit: limits.memory }.into(),
         _ => {}
     }
-    let message = host.log.iter().rev().find(|(level, _)| *level == LogLevel::Error).map(|(_, m)| bounded(m.clone()));
     if let Some(trap) = trap {
-        return Verdict::Trap { trap: trap.to_string(), message }.into();
+        return Verdict::Trap { trap: trap.to_string(), message: host.last_words() }.into();
+    }
+    if let Some(I32Exit(code)) = error.downcast_ref() {
+        let trap = format!("it called `exit` with code {code}");
+        return Verdict::Trap { trap, message: host.last_words() }.into();
     }
     let text = error.root_cause().to_string();
     if text.contains("fuel allocated for hostcalls") {

@@ -3,7 +3,7 @@
 //! A component is registered once ([`Registry`]), compiled once ([`Components`]), configured for a config and an input
 //! schema ([`Transform`], [`Aggregate`], [`State`], [`SinkOperator`]), and then run by tasks, each on a fresh instance with its own
 //! limits ([`TransformRunner`], [`AggregateRunner`], [`StateRunner`], [`SinkTask`]). Nothing here knows of streams, clocks or sockets:
-//! what a sink may send, and how, is behind [`Http`]. Nothing that a guest answers is believed before `lift.rs` has checked it.
+//! what a sink may send, and how, is behind [`Http`], and what WASI tells of the time follows from a [`Moment`]. Nothing that a guest answers is believed before `lift.rs` has checked it.
 
 mod aggregate;
 mod allowance;
@@ -17,6 +17,7 @@ mod inspect;
 mod instance;
 mod isolate;
 mod lift;
+mod moment;
 mod reference;
 mod registry;
 mod runner;
@@ -25,6 +26,8 @@ pub(crate) mod sample;
 mod sink;
 mod state;
 mod transform;
+mod version;
+mod wasi;
 
 pub use aggregate::Aggregate;
 pub use allowance::Allowance;
@@ -33,8 +36,9 @@ pub use digest::{Digest, DigestWriter, NotADigest};
 pub use engine::Engine;
 pub use http::{Http, HttpError, HttpRequest, HttpResponse};
 pub use identity::{Identity, identity, with_identity};
-pub use inspect::{NotAnOperator, World, componentize, inspect};
+pub use inspect::{Kind, NotAnOperator, World, componentize, inspect};
 pub use instance::{CallError, Limits, LogLevel, Usage, Verdict};
+pub use moment::Moment;
 pub use reference::{ComponentName, NotAReference, Reference};
 pub use registry::{Entry, Registry};
 pub use runner::{
@@ -43,3 +47,4 @@ pub use runner::{
 pub use sink::{NotDelivered, Part, SinkOperator, SinkTask};
 pub use state::{Cause, Fate, Migration, State, Touched};
 pub use transform::{Reject, Transform};
+pub use version::InterfaceVersion;

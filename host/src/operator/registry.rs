@@ -43,7 +43,7 @@ impl Registry {
     pub fn register(&self, bytes: &[u8], name: Option<&str>, version: Option<&str>) -> Result<Entry> {
         let own = identity(bytes);
         let component = componentize(bytes)?;
-        let world = inspect(&component)?;
+        let world = inspect(&component)?.world;
         let name = name.or(own.as_ref().map(|i| i.name.as_str()));
         let version = version.or(own.as_ref().map(|i| i.version.as_str()));
         let (Some(name), Some(version)) = (name, version) else {
@@ -139,7 +139,7 @@ impl Registry {
     pub fn entry(&self, name: ComponentName) -> Result<Entry> {
         let digest = self.resolve_name(&name)?;
         let bytes = self.bytes(digest)?;
-        let world = inspect(&bytes).with_context(|| format!("{name} is no operator"))?;
+        let world = inspect(&bytes).with_context(|| format!("{name} is no operator"))?.world;
         Ok(Entry { name, digest, world, size: bytes.len() as u64 })
     }
 

@@ -12,8 +12,8 @@ use wasmtime::component::{ComponentType, Lift, Lower, TypedFunc};
 use super::columns::{BatchIn, Lowered, WitField, WitReject, wit_fields};
 use super::compiled::Compiled;
 use super::http::Http;
-use super::inspect::World;
 use super::instance::{CallError, Export, Guest, Limits, LogLevel, Usage, bounded, configured, contract};
+use super::moment::Moment;
 use super::transform::{Reject, read_columns, rejects};
 use crate::time::BatchTime;
 
@@ -99,7 +99,7 @@ impl SinkOperator {
     /// Asks the component whether it takes this config and input, and what it reads.
     pub fn configure(compiled: Arc<Compiled>, config: &str, input: &Schema, limits: Limits) -> Result<Self, CallError> {
         let fields = wit_fields(input)?;
-        let (_, shape) = configured::<WitShape>(&compiled, World::Sink, limits, config, &fields)?;
+        let (_, shape) = configured::<WitShape>(&compiled, limits, Moment::NONE, config, &fields)?;
         let reads = read_columns(shape.reads.as_deref(), input)?;
         let columns = input.project(&reads).map_err(|e| CallError::Host(e.to_string()))?;
         let (config, columns) = (config.to_owned(), Arc::new(columns));
@@ -117,13 +117,13 @@ impl SinkOperator {
     }
 
     /// A fresh instance for one partition, which sends through `http`.
-    pub fn task(&self, http: Arc<dyn Http>) -> Result<SinkTask, CallError> {
+    pub fn task(&self, moment: Moment, http: Arc<dyn Http>) -> Result<SinkTask, CallError> {
         let (mut guest, shape) =
-            configured::<WitShape>(&self.compiled, World::Sink, self.limits, &self.config, &self.input)?;
+            configured::<WitShape>(&self.compiled, self.limits, moment, &self.config, &self.input)?;
         if shape != self.shape {
             return Err(contract("`configure` answered differently from the time before"));
         }
-        let write = guest.export(&World::Sink.interface(), "write")?;
+        let write = guest.export(self.compiled.interface(), "write")?;
         guest.grant(http);
         Ok(SinkTask { guest, write })
     }

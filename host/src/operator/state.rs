@@ -9,12 +9,10 @@ use wasmtime::component::{ComponentType, Lift, Lower, TypedFunc};
 
 use super::columns::{BatchIn, BatchOut, Lowered, WitField, WitReject, arrow_field, bits, wit_fields};
 use super::compiled::Compiled;
-use super::inspect::World;
 use super::instance::{CallError, Export, Guest, Limits, LogLevel, Usage, configured_keyed, contract, failure};
 use super::lift;
+use super::moment::Moment;
 use super::transform::{Reject, read_columns, rejects, unique_names};
-use crate::fault;
-use crate::time::BatchTime;
 
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
 #[component(record)]
@@ -142,8 +140,8 @@ impl State {
     ) -> Result<Self, CallError> {
         let (key_fields, fields) = (wit_fields(keys)?, wit_fields(input)?);
         let (mut guest, shape) =
-            configured_keyed::<WitShape>(&compiled, World::State, limits, config, &key_fields, &fields)?;
-        let migrates = guest.export(&World::migrate(), "migrate").is_ok();
+            configured_keyed::<WitShape>(&compiled, limits, Moment::NONE, config, &key_fields, &fields)?;
+        let migrates = guest.export(&compiled.migrate(), "migrate").is_ok();
         let reads = read_columns(shape.reads.as_deref(), input)?;
         let schema = |fields: &[WitField]| Arc::new(Schema::new(fields.iter().map(arrow_field).collect::<Vec<_>>()));
         let (state, output) = (schema(&shape.state), schema(&shape.output));
@@ -180,21 +178,15 @@ impl State {
 
     /// A fresh instance that takes over states of version `from`, which have these columns.
     pub fn migration(&self, from: u32, columns: &Schema) -> Result<Migration<'_>, CallError> {
-        let mut guest = self.guest()?;
-        let migrate = guest.export(&World::migrate(), "migrate")?;
+        let mut guest = self.guest(Moment::NONE)?;
+        let migrate = guest.export(&self.compiled.migrate(), "migrate")?;
         Ok(Migration { state: self, guest, migrate, from, columns: wit_fields(columns)? })
     }
 
     /// A fresh instance, configured.
-    fn guest(&self) -> Result<Guest, CallError> {
-        let (guest, shape) = configured_keyed::<WitShape>(
-            &self.compiled,
-            World::State,
-            self.limits,
-            &self.config,
-            &self.keys,
-            &self.input,
-        )?;
+    fn guest(&self, moment: Moment) -> Result<Guest, CallError> {
+        let (guest, shape) =
+            configured_keyed::<WitShape>(&self.compiled, self.limits, moment, &self.config, &self.keys, &self.input)?;
         if shape != self.shape {
             return Err(contract("`configure` answered differently from the time before: it is not a pure function"));
         }
@@ -202,10 +194,10 @@ impl State {
     }
 
     /// A fresh instance for one task.
-    pub(super) fn task(self: &Arc<Self>, batch: BatchTime) -> Result<StateTask, CallError> {
-        let mut guest = self.guest()?;
-        let update = guest.export(&World::State.interface(), "update")?;
-        Ok(StateTask { state: self.clone(), guest, update, batch })
+    pub(super) fn task(self: &Arc<Self>, moment: Moment) -> Result<StateTask, CallError> {
+        let mut guest = self.guest(moment)?;
+        let update = guest.export(self.compiled.interface(), "update")?;
+        Ok(StateTask { state: self.clone(), guest, update, moment })
     }
 }
 
@@ -234,7 +226,7 @@ pub(super) struct StateTask {
     state: Arc<State>,
     guest: Guest,
     update: Export,
-    batch: BatchTime,
+    moment: Moment,
 }
 
 impl StateTask {
@@ -254,7 +246,7 @@ impl StateTask {
             causes: touched.causes,
         };
         let update: Update<'_> = self.guest.typed(self.update)?;
-        let (answer,) = self.guest.call(update, (fault::batch_time(self.batch).as_millis(), wit))?;
+        let (answer,) = self.guest.call(update, (self.moment.batch_time().as_millis(), wit))?;
         let updated = answer.map_err(failure)?;
         one_each("fates", updated.fates.len(), keys)?;
         one_each("timers", updated.timers.len(), keys)?;

@@ -12,14 +12,12 @@ use wasmtime::component::{ComponentType, Lift, TypedFunc};
 
 use super::columns::{BatchIn, ColumnOut, Lowered, WitField, WitReject, arrow_field, wit_fields};
 use super::compiled::Compiled;
-use super::inspect::World;
 use super::instance::{
     CallError, Export, Guest, Limits, LogLevel, Usage, Verdict, bounded, configured, contract, failure,
 };
 use super::lift::{self, Cuttable};
-use crate::fault;
+use super::moment::Moment;
 use crate::rows::{ColumnType, of_columns};
-use crate::time::BatchTime;
 use crate::units::Size;
 
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
@@ -100,7 +98,7 @@ impl Transform {
     /// Asks the component for its shape under this config and input, and checks the answer.
     pub fn configure(compiled: Arc<Compiled>, config: &str, input: &Schema, limits: Limits) -> Result<Self, CallError> {
         let fields = wit_fields(input)?;
-        let (_, shape) = configured::<WitShape>(&compiled, World::Transform, limits, config, &fields)?;
+        let (_, shape) = configured::<WitShape>(&compiled, limits, Moment::NONE, config, &fields)?;
         let reads = read_columns(shape.reads.as_deref(), input)?;
         let keeps = indices("keeps", &shape.keeps, input)?;
         let adds: Vec<Arc<Field>> = shape.adds.iter().map(|f| Arc::new(arrow_field(f))).collect();
@@ -118,14 +116,14 @@ impl Transform {
     }
 
     /// A fresh instance for one task.
-    pub(super) fn task(self: &Arc<Self>, batch: BatchTime) -> Result<TransformTask, CallError> {
+    pub(super) fn task(self: &Arc<Self>, moment: Moment) -> Result<TransformTask, CallError> {
         let (mut guest, shape) =
-            configured::<WitShape>(&self.compiled, World::Transform, self.limits, &self.config, &self.input)?;
+            configured::<WitShape>(&self.compiled, self.limits, moment, &self.config, &self.input)?;
         if shape != self.shape {
             return Err(contract("`configure` answered differently from the time before: it is not a pure function"));
         }
-        let apply = guest.export(&World::Transform.interface(), "apply")?;
-        Ok(TransformTask { transform: self.clone(), guest, apply, batch })
+        let apply = guest.export(self.compiled.interface(), "apply")?;
+        Ok(TransformTask { transform: self.clone(), guest, apply, moment })
     }
 }
 
@@ -134,7 +132,7 @@ pub(super) struct TransformTask {
     transform: Arc<Transform>,
     guest: Guest,
     apply: Export,
-    batch: BatchTime,
+    moment: Moment,
 }
 
 impl TransformTask {
@@ -144,7 +142,7 @@ impl TransformTask {
         let lowered = Lowered::new(chunk, &t.reads)?;
         let columns = lowered.columns();
         let apply: Apply<'_> = self.guest.typed(self.apply)?;
-        let (answer,) = self.guest.call(apply, (fault::batch_time(self.batch).as_millis(), lowered.batch(&columns)))?;
+        let (answer,) = self.guest.call(apply, (self.moment.batch_time().as_millis(), lowered.batch(&columns)))?;
         let emitted = answer.map_err(failure)?;
         let rejects = rejects(emitted.rejects, chunk.num_rows())?;
         let origin = match emitted.origin {

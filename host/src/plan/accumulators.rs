@@ -69,10 +69,11 @@ impl Merger {
         rooms: &Rooms,
         batch: Arc<BatchRoom>,
         call: ComponentCall,
+        partition: usize,
         accumulator: SchemaRef,
     ) -> Result<Self> {
-        let runner =
-            AggregateRunner::new(rooms.operators.aggregate(&call).map_err(execution)?).within(batch.allowance(&call));
+        let aggregate = rooms.operators.aggregate(&call).map_err(execution)?;
+        let runner = AggregateRunner::new(aggregate, batch.moment(&call, partition)).within(batch.allowance(&call));
         Ok(Self { call, batch, runner, accumulator })
     }
 

@@ -56,7 +56,7 @@ impl Node for EventFold {
             let work = move || {
                 let groups = owned(partition, partitions)?;
                 let partials = concat_rows(&schema, &batches)?;
-                Worker::new(node, &rooms, batch, watermark)?.run(partition, &groups, &partials)
+                Worker::new(node, &rooms, batch, watermark, partition)?.run(partition, &groups, &partials)
             };
             pool.run(work).await?
         };
@@ -80,11 +80,17 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(node: EventFold, rooms: &Rooms, batch: Arc<BatchRoom>, watermark: Watermark) -> Result<Self> {
+    fn new(
+        node: EventFold,
+        rooms: &Rooms,
+        batch: Arc<BatchRoom>,
+        watermark: Watermark,
+        partition: usize,
+    ) -> Result<Self> {
         let keyed = rooms.state.keyed.get(&node.windows).ok_or_else(|| not_open(&node.windows))?;
         let keys = RowBytes::new(keyed.spec().key.clone())?;
         let accumulators = RowBytes::new(keyed.spec().state.clone())?;
-        let merger = Merger::new(rooms, batch.clone(), node.call.clone(), accumulators.schema().clone())?;
+        let merger = Merger::new(rooms, batch.clone(), node.call.clone(), partition, accumulators.schema().clone())?;
         let (changes, closed) = (BTreeMap::new(), BTreeMap::new());
         Ok(Self { node, batch, watermark, merger, keyed, keys, accumulators, changes, closed })
     }

@@ -62,6 +62,7 @@ impl Node for FinalAggregate {
     fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream> {
         let (rooms, batch, input) = (task.rooms()?, task.batch()?, task.input_stream()?);
         let (node, schema, partials) = (self.clone(), task.schema.clone(), task.input()?.schema());
+        let partition = task.partition;
         let rows = async move {
             let batches: Vec<RecordBatch> = input.try_collect().await?;
             if batches.is_empty() {
@@ -69,7 +70,8 @@ impl Node for FinalAggregate {
             }
             let pool = rooms.pool.clone();
             let work = move || {
-                let runner = AggregateRunner::new(rooms.operators.aggregate(&node.call).map_err(execution)?)
+                let aggregate = rooms.operators.aggregate(&node.call).map_err(execution)?;
+                let runner = AggregateRunner::new(aggregate, batch.moment(&node.call, partition))
                     .within(batch.allowance(&node.call));
                 Worker { node, runner, batch }.run(&schema, &concat_rows(&partials, &batches)?).map(Some)
             };

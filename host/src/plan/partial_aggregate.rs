@@ -66,13 +66,14 @@ impl Node for PartialAggregate {
 
     fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream> {
         let (rooms, batch, input) = (task.rooms()?, task.batch()?, task.input_stream()?);
-        let node = self.clone();
+        let (node, partition) = (self.clone(), task.partition);
         let key = self.key_schema(&task.input()?.schema())?;
         let partial = Arc::new(partial_schema(&key, &self.accumulator.schema()));
         let start = async move {
             let (rooms2, call) = (rooms.clone(), node.call.clone());
             let aggregate = rooms.pool.run(move || rooms2.operators.aggregate(&call)).await?.map_err(execution)?;
-            let runner = AggregateRunner::new(aggregate.clone()).within(batch.allowance(&node.call));
+            let runner = AggregateRunner::new(aggregate.clone(), batch.moment(&node.call, partition))
+                .within(batch.allowance(&node.call));
             let worker = Worker { node, key, aggregate, runner, batch, partial, segment: None, rows: Vec::new() };
             Ok::<_, DataFusionError>(through(worker, input, rooms.pool.clone()))
         };

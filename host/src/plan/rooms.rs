@@ -21,8 +21,8 @@ use super::watermark::Watermarks;
 use crate::block::BlockStore;
 use crate::event_time::Watermark;
 use crate::operator::{
-    Aggregate, Allowance, CallError, Compiled, Components, Digest, Isolation, Limits, Meter, Reject, State, Transform,
-    World,
+    Aggregate, Allowance, CallError, Compiled, Components, Digest, Isolation, Limits, Meter, Moment, Reject, State,
+    Transform, World,
 };
 use crate::pipeline::OnReject;
 use crate::rows::Columns;
@@ -300,6 +300,11 @@ impl BatchRoom {
 
     pub(super) fn report(&self) -> MutexGuard<'_, Report> {
         lock(&self.report)
+    }
+
+    /// The moment of one of a call's tasks.
+    pub(super) fn moment(&self, call: &ComponentCall, partition: usize) -> Moment {
+        Moment::of(self.time, &[call.operator.as_bytes(), &(partition as u64).to_le_bytes()])
     }
 
     /// The fuel that the operator of a call has in this batch, if that is bounded.

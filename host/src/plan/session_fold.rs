@@ -62,7 +62,7 @@ impl Node for SessionFold {
             let work = move || {
                 let groups = owned(partition, partitions)?;
                 let partials = concat_rows(&schema, &batches)?;
-                Worker::new(node, &rooms, batch, watermark)?.run(partition, &groups, &partials)
+                Worker::new(node, &rooms, batch, watermark, partition)?.run(partition, &groups, &partials)
             };
             pool.run(work).await?
         };
@@ -89,12 +89,18 @@ struct Overlap {
 }
 
 impl Worker {
-    fn new(node: SessionFold, rooms: &Rooms, batch: Arc<BatchRoom>, watermark: Watermark) -> Result<Self> {
+    fn new(
+        node: SessionFold,
+        rooms: &Rooms,
+        batch: Arc<BatchRoom>,
+        watermark: Watermark,
+        partition: usize,
+    ) -> Result<Self> {
         let keyed = rooms.state.keyed.get(&node.windows).ok_or_else(|| not_open(&node.windows))?;
         let keys = RowBytes::new(keyed.spec().key.clone())?;
         let accumulator = node.accumulator.schema();
         let packing = Packing::new(&accumulator)?;
-        let merger = Merger::new(rooms, batch.clone(), node.call.clone(), Arc::new(accumulator))?;
+        let merger = Merger::new(rooms, batch.clone(), node.call.clone(), partition, Arc::new(accumulator))?;
         Ok(Self { node, batch, watermark, merger, keyed, keys, packing })
     }
 

@@ -59,7 +59,8 @@ impl Node for Slide {
             let present: Vec<RecordBatch> = input.try_collect().await?;
             let pool = rooms.pool.clone();
             let work = move || {
-                let runner = AggregateRunner::new(rooms.operators.aggregate(&node.call).map_err(execution)?)
+                let aggregate = rooms.operators.aggregate(&node.call).map_err(execution)?;
+                let runner = AggregateRunner::new(aggregate, batch.moment(&node.call, partition))
                     .within(batch.allowance(&node.call));
                 let keyed = rooms.state.keyed.get(&node.totals).ok_or_else(|| not_open(&node.totals))?;
                 let groups = owned(partition, partitions)?;

@@ -90,7 +90,8 @@ impl Node for StateUpdate {
             let pool = rooms.pool.clone();
             let work = move || {
                 let rows = concat_rows(&input_schema, &batches)?;
-                Worker::new(node, &rooms, batch, schema, &rows)?.run(partition, &owned(partition, partitions)?)
+                let worker = Worker::new(node, &rooms, batch, schema, &rows, partition)?;
+                worker.run(partition, &owned(partition, partitions)?)
             };
             Ok::<_, DataFusionError>(stream::iter(pool.run(work).await??.into_iter().map(Ok)))
         };
@@ -141,13 +142,15 @@ impl Worker {
         batch: Arc<BatchRoom>,
         schema: SchemaRef,
         rows: &RecordBatch,
+        partition: usize,
     ) -> Result<Self> {
         let operator = rooms.operators.state(&node.call, &node.key_schema()?).map_err(execution)?;
         let keyed = rooms.state.keyed.get(&node.call.operator).ok_or_else(|| not_open(&node.call.operator))?;
         let keys = RowBytes::new(keyed.spec().key.clone())?;
         let states = RowBytes::new(keyed.spec().state.clone())?;
         let input = Input::new(&node, &operator, &keys, rows)?;
-        let runner = StateRunner::new(operator, batch.time).within(batch.allowance(&node.call));
+        let runner =
+            StateRunner::new(operator, batch.moment(&node.call, partition)).within(batch.allowance(&node.call));
         Ok(Self { node, batch, schema, runner, keyed, keys, states, input })
     }
 

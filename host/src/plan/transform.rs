@@ -44,12 +44,13 @@ impl Node for Transform {
 
     fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream> {
         let (rooms, batch, input) = (task.rooms()?, task.batch()?, task.input_stream()?);
-        let (call, whole) = (self.call.clone(), self.whole);
+        let (call, whole, partition) = (self.call.clone(), self.whole, task.partition);
         let start = async move {
             let (rooms2, call2, batch2) = (rooms.clone(), call.clone(), batch.clone());
             // The first use of a component may compile it.
             let transform = rooms.pool.run(move || rooms2.operators.transform(&call2)).await?.map_err(execution)?;
-            let runner = TransformRunner::new(transform, batch2.time, call.isolation()).within(batch.allowance(&call));
+            let runner = TransformRunner::new(transform, batch2.moment(&call, partition), call.isolation())
+                .within(batch.allowance(&call));
             let chunk_rows = if whole { usize::MAX } else { call.chunk_rows.max(1) };
             let worker = Worker { runner, call, batch, position: Position::default(), chunk_rows };
             let input = if whole { segment_by_segment(input) } else { input };

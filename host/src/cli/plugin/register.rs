@@ -10,7 +10,7 @@ use crate::data_dir::DataDir;
 /// What to register, and as what.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// A component, or a core module built with a wit-bindgen (.wasm)
+    /// A component, or a core module that can be made one (.wasm), of whatever language
     #[arg(value_name = "FILE")]
     file: PathBuf,
 

@@ -27,11 +27,14 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
         registry.bytes(registry.resolve(&reference)?)?
     };
     let component = componentize(&bytes).with_context(|| args.component.clone())?;
-    let world = inspect(&component).with_context(|| args.component.clone())?;
+    let kind = inspect(&component).with_context(|| args.component.clone())?;
     if let Some(own) = identity(&component) {
         outln!("name     {}@{}", own.name, own.version)?;
     }
-    outln!("world    {world}")?;
+    outln!("world    {}, of weir:operator@{}", kind.world, kind.version.number())?;
+    if kind.wasi {
+        outln!("wasi     without a network; clocks stand, randomness is seeded, nothing is open")?;
+    }
     outln!("digest   {}", Digest::of(&component))?;
     outln!("size     {}", ByteSize::b(component.len() as u64).display().iec())?;
     for entry in data.registry().list()?.iter().filter(|e| e.digest == Digest::of(&component)) {

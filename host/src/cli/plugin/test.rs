@@ -139,7 +139,7 @@ fn run_on(args: &Args, data: &DataDir) -> Result<()> {
         let component = if args.input.is_some() { &bytes } else { bundle.component() };
         runtime.block_on(unbundled(&bundle, component, &args.file, &trial, data)).with_context(at)?
     } else {
-        let world = inspect(&componentize(&bytes).with_context(at)?).with_context(at)?;
+        let world = inspect(&componentize(&bytes).with_context(at)?).with_context(at)?.world;
         trial.registry().register(&bytes, Some("operator"), Some("trial")).with_context(at)?;
         ensure!(
             world != World::Sink || expected.is_none(),

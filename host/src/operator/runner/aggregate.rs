@@ -11,6 +11,7 @@ use super::super::aggregate::{Aggregate, AggregateTask};
 use super::super::allowance::{Account, Allowance};
 use super::super::instance::{CallError, Verdict};
 use super::super::isolate::{Attempt, isolate};
+use super::super::moment::Moment;
 use super::super::transform::Reject;
 use super::{Meter, about_no_row, join};
 use crate::rows::take as take_rows;
@@ -42,6 +43,7 @@ pub struct Retracted {
 /// An [`Aggregate`] at work on one partition of one batch.
 pub struct AggregateRunner {
     aggregate: Arc<Aggregate>,
+    moment: Moment,
     task: Option<(AggregateTask, bool)>,
     meter: Meter,
     account: Account,
@@ -56,8 +58,8 @@ enum Fold {
 
 impl AggregateRunner {
     /// Starts work; the instance is made with the first call.
-    pub fn new(aggregate: Arc<Aggregate>) -> Self {
-        Self { aggregate, task: None, meter: Meter::default(), account: Account::default() }
+    pub fn new(aggregate: Arc<Aggregate>, moment: Moment) -> Self {
+        Self { aggregate, moment, task: None, meter: Meter::default(), account: Account::default() }
     }
 
     /// Uses no more than is allowed.
@@ -208,7 +210,7 @@ impl AggregateRunner {
         self.account.check(self.meter.used.fuel + now)?;
         let (task, called) = match &mut self.task {
             Some(task) => task,
-            empty => empty.insert((self.aggregate.task().map_err(about_no_row)?, false)),
+            empty => empty.insert((self.aggregate.task(self.moment).map_err(about_no_row)?, false)),
         };
         *called = true;
         Ok(task)

@@ -10,11 +10,11 @@ use arrow::record_batch::RecordBatch;
 use super::super::allowance::{Account, Allowance};
 use super::super::instance::{CallError, Verdict};
 use super::super::isolate::{Attempt, isolate};
+use super::super::moment::Moment;
 use super::super::state::{Cause, Fate, State, StateTask, Touched, Updated};
 use super::super::transform::Reject;
 use super::{Meter, about_no_row, join};
 use crate::rows::take as take_rows;
-use crate::time::BatchTime;
 
 /// What became of the keys of a call.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct Updates {
 /// A [`State`] at work on one partition of one batch.
 pub struct StateRunner {
     state: Arc<State>,
-    batch: BatchTime,
+    moment: Moment,
     task: Option<(StateTask, bool)>,
     meter: Meter,
     account: Account,
@@ -46,8 +46,8 @@ pub struct StateRunner {
 
 impl StateRunner {
     /// Starts work; the instance is made with the first call.
-    pub fn new(state: Arc<State>, batch: BatchTime) -> Self {
-        Self { state, batch, task: None, meter: Meter::default(), account: Account::default() }
+    pub fn new(state: Arc<State>, moment: Moment) -> Self {
+        Self { state, moment, task: None, meter: Meter::default(), account: Account::default() }
     }
 
     /// Uses no more than is allowed.
@@ -187,7 +187,7 @@ impl StateRunner {
         self.account.check(self.meter.used.fuel + now)?;
         let (task, called) = match &mut self.task {
             Some(task) => task,
-            empty => empty.insert((self.state.task(self.batch).map_err(about_no_row)?, false)),
+            empty => empty.insert((self.state.task(self.moment).map_err(about_no_row)?, false)),
         };
         *called = true;
         task.update(touched)

@@ -8,9 +8,9 @@ use arrow::record_batch::RecordBatch;
 use super::super::allowance::{Account, Allowance};
 use super::super::instance::{CallError, Verdict};
 use super::super::isolate::{Attempt, isolate};
+use super::super::moment::Moment;
 use super::super::transform::{Applied, Reject, Transform, TransformTask};
 use super::{Isolation, Meter, about_no_row};
-use crate::time::BatchTime;
 
 /// Rows out and rows rejected of one chunk.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub struct Outcome {
 /// A [`Transform`] at work on one partition of one batch.
 pub struct TransformRunner {
     transform: Arc<Transform>,
-    batch: BatchTime,
+    moment: Moment,
     isolation: Isolation,
     task: Option<(TransformTask, bool)>,
     meter: Meter,
@@ -33,8 +33,8 @@ pub struct TransformRunner {
 
 impl TransformRunner {
     /// Starts work; the instance is made with the first chunk.
-    pub fn new(transform: Arc<Transform>, batch: BatchTime, isolation: Isolation) -> Self {
-        Self { transform, batch, isolation, task: None, meter: Meter::default(), account: Account::default() }
+    pub fn new(transform: Arc<Transform>, moment: Moment, isolation: Isolation) -> Self {
+        Self { transform, moment, isolation, task: None, meter: Meter::default(), account: Account::default() }
     }
 
     /// Uses no more than is allowed.
@@ -99,7 +99,7 @@ impl Attempt for Chunk<'_> {
         runner.account.check(runner.meter.used.fuel + now)?;
         let (mut task, _) = match runner.task.take() {
             Some(task) => task,
-            None => (runner.transform.task(runner.batch).map_err(about_no_row)?, false),
+            None => (runner.transform.task(runner.moment).map_err(about_no_row)?, false),
         };
         let answer = task.apply(&self.chunk.slice(units.start, units.len()));
         runner.task = Some((task, true));

@@ -39,7 +39,7 @@ pub(super) fn build(project: &Project) -> Result<Built> {
     if let Some((name, version)) = &project.manifest.identity {
         component = with_identity(&component, name, version);
     }
-    let world = inspect(&component).with_context(at)?;
+    let world = inspect(&component).with_context(at)?.world;
     if let Some(meant) = project.manifest.world {
         ensure!(
             meant == world,

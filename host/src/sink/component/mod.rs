@@ -24,7 +24,7 @@ use super::files::encode::json_writer;
 use super::spool::{Begun, Part as Spooled, Spool};
 use super::{PartWriter, Sink, SinkError, Staged};
 use crate::operator::{
-    CallError, Components, Digest, Http, Limits, LogLevel, NotDelivered, Part, Reference, Reject, SinkOperator,
+    CallError, Components, Digest, Http, Limits, LogLevel, Moment, NotDelivered, Part, Reference, Reject, SinkOperator,
     SinkTask, Usage, World,
 };
 use crate::pipeline::{OnSinkReject, SinkSpec};
@@ -173,7 +173,7 @@ impl ComponentSink {
         let before = task.as_ref().map(SinkTask::used).unwrap_or_default();
         let task = match task {
             Some(task) => task,
-            None => task.insert(self.component.operator.task(self.http.clone()).map_err(failed)?),
+            None => task.insert(self.component.operator.task(moment(part), self.http.clone()).map_err(failed)?),
         };
         let written = task.write(part, rows);
         self.log(task.take_log());
@@ -227,6 +227,11 @@ impl ComponentSink {
     fn count(&self, change: impl FnOnce(&mut Tally)) {
         change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
     }
+}
+
+/// The moment of the partition that a part is of.
+fn moment(part: Part<'_>) -> Moment {
+    Moment::of(part.batch, &[part.pipeline.as_bytes(), part.sink.as_bytes(), &part.partition.to_le_bytes()])
 }
 
 fn failed(part: Part<'_>, error: &CallError) -> SinkError {
