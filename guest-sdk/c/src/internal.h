@@ -8,6 +8,8 @@
 #include "weir/shape.h"
 #include "wit.h"
 
+/* What the bindings call, too, where they would abort. */
+_Noreturn void weir_out_of_memory(void);
 /* Memory that is zero, or the end of the instance. */
 void *weir_alloc(size_t count, size_t size);
 void *weir_realloc(void *ptr, size_t count, size_t size);

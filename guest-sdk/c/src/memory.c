@@ -3,28 +3,28 @@
 
 #include <stdlib.h>
 
-static _Noreturn void exhausted(void) {
+void weir_out_of_memory(void) {
     weir_panic_str(NULL, 0, weir_str_of("out of memory"));
 }
 
 void *weir_alloc(size_t count, size_t size) {
     void *ptr = calloc(count ? count : 1, size);
-    if (!ptr) exhausted();
+    if (!ptr) weir_out_of_memory();
     return ptr;
 }
 
 void *weir_realloc(void *ptr, size_t count, size_t size) {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes)) exhausted();
+    if (__builtin_mul_overflow(count, size, &bytes)) weir_out_of_memory();
     ptr = realloc(ptr, bytes);
-    if (!ptr) exhausted();
+    if (!ptr) weir_out_of_memory();
     return ptr;
 }
 
 void weir_grow_data(weir_buffer *data, size_t by) {
     size_t wanted = data->len + by;
     /* Arrow's offsets are signed. */
-    if (wanted > INT32_MAX) exhausted();
+    if (wanted > INT32_MAX) weir_out_of_memory();
     size_t capacity = data->capacity ? 2 * data->capacity : 64;
     if (capacity < wanted) capacity = wanted;
     data->ptr = weir_realloc(data->ptr, capacity, 1);

@@ -6,13 +6,16 @@
 #include <cstdlib>
 #include <new>
 
+// What the bindings call, too, where they would abort.
+extern "C" [[noreturn]] void weir_out_of_memory() {
+    weir::write_log(weir::level::error, "out of memory");
+    __builtin_trap();
+}
+
 namespace {
 
 void *or_end(void *memory) {
-    if (!memory) {
-        weir::write_log(weir::level::error, "out of memory");
-        __builtin_trap();
-    }
+    if (!memory) weir_out_of_memory();
     return memory;
 }
 

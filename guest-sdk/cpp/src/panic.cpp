@@ -7,8 +7,7 @@
 
 extern "C" {
 
-// Weak, for a C library whose own comes along with something else.
-[[gnu::weak]] void abort() {
+void abort() {
     weir::write_log(weir::level::error, "aborted");
     __builtin_trap();
 }
@@ -39,6 +38,7 @@ void std::__libcpp_verbose_abort(const char *format, ...) noexcept(noexcept(std:
         }
     }
     va_end(arguments);
+    while (message.ends_with('\n')) message.pop_back();
     weir::write_log(weir::level::error, message);
     __builtin_trap();
 }

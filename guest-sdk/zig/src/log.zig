@@ -20,6 +20,11 @@ pub fn panic(message: []const u8, _: ?usize) noreturn {
     @trap();
 }
 
+/// What the bindings call where they would abort.
+export fn weir_out_of_memory() noreturn {
+    @panic("out of memory");
+}
+
 fn append(level: u8, message: []const u8) void {
     var text: wit.wit_string_t = .{ .ptr = @constCast(message.ptr), .len = message.len };
     wit.weir_operator_log_log(level, &text);

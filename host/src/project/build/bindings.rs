@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use wit_bindgen_c::Opts;
 use wit_bindgen_core::{Files, wit_parser::Resolve};
 
@@ -16,6 +16,9 @@ use crate::project::Project;
 
 /// What is generated is called this, and its functions and types begin with it.
 const NAME: &str = "wit";
+
+/// Where the bindings would abort, memory has run out, which an SDK tells.
+pub(super) const DEFINED: &str = "-Dabort=weir_out_of_memory";
 
 /// The folder of the bindings, in that of what is built.
 const FOLDER: &str = "bindings";
@@ -27,9 +30,12 @@ pub(super) struct Bindings {
 }
 
 impl Bindings {
-    /// Makes those of a project.
-    pub(super) fn generate(project: &Project) -> Result<Self> {
+    /// Makes those of a project, whose SDK has a file of the world's name and this extension in a folder.
+    pub(super) fn generate(project: &Project, folder: &str, extension: &str) -> Result<Self> {
         let world = project.manifest.world.context("plugin.toml does not say `world`")?;
+        let of_world = project.sdk().join(folder).join(format!("{world}.{extension}"));
+        let has = || format!("the SDK has nothing for the world `{world}`: there is no {}", of_world.display());
+        ensure!(of_world.exists(), has());
         let wit = project.wit();
         let files = generated(&wit, world).with_context(|| format!("cannot make bindings of {}", wit.display()))?;
         let folder = project.out().join(FOLDER);

@@ -12,6 +12,7 @@ const C: Dialect = Dialect {
     libraries: &["crt1-reactor.o", "libc-printscan-long-double.a"],
     flags: &["-std=c17"],
     extensions: &["c"],
+    header: "h",
     install: "run `apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32`, or `pip install ziglang`",
 };
 

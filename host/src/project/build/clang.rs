@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::Module;
-use super::bindings::Bindings;
+use super::bindings::{Bindings, DEFINED};
 use crate::project::{Project, tool};
 
 const TARGET: &str = "--target=wasm32-wasi";
@@ -39,6 +39,8 @@ pub(super) struct Dialect {
     pub flags: &'static [&'static str],
     /// What its files are called.
     pub extensions: &'static [&'static str],
+    /// What those of the SDK that an operator includes are called.
+    pub header: &'static str,
     /// How to get a compiler.
     pub install: &'static str,
 }
@@ -66,11 +68,11 @@ impl Dialect {
         if own.is_empty() {
             bail!("there is no .{} in {}", self.extensions[0], project.folder().join("src").display());
         }
-        let bindings = Bindings::generate(project)?;
+        let bindings = Bindings::generate(project, "include/weir", self.header)?;
         let bound = bindings.folder.join("wit.o");
         // C, whatever the dialect.
         let mut bind = compiler.command(project);
-        bind.args(["-x", "c", "-c"]).arg(bindings.source()).arg("-o").arg(&bound);
+        bind.args(["-x", "c", DEFINED, "-c"]).arg(bindings.source()).arg("-o").arg(&bound);
         tool::run(&mut bind, self.install)?;
 
         let sdk = &project.manifest.sdk;

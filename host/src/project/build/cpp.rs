@@ -19,6 +19,7 @@ const CPP: Dialect = Dialect {
         "-D_LIBCPP_HARDENING_MODE=_LIBCPP_HARDENING_MODE_FAST",
     ],
     extensions: &["cpp", "cc", "cxx"],
+    header: "hpp",
     install: "run `apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 libc++-19-dev-wasm32 \
               libc++abi-19-dev-wasm32`, or `pip install ziglang`",
 };

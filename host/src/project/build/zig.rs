@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::Module;
-use super::bindings::Bindings;
+use super::bindings::{Bindings, DEFINED};
 use super::clang::ZIGS;
 use crate::project::{Project, tool};
 
@@ -19,7 +19,7 @@ const INSTALL: &str = "run `pip install ziglang==0.17.*`, or get Zig 0.17 from h
 const TARGET: [&str; 2] = ["-target", "wasm32-wasi"];
 
 /// Safe: what is wrong panics, with a message. A reactor has no `main`, and a stack's protector asks WASI for randomness.
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 11] = [
     "-OReleaseSafe",
     "-mcpu=generic+simd128",
     "-mexec-model=reactor",
@@ -29,6 +29,7 @@ const FLAGS: [&str; 10] = [
     "1048576",
     "-cflags",
     "-O3",
+    DEFINED,
     "--",
 ];
 
@@ -39,7 +40,7 @@ pub(super) fn build(project: &Project) -> Result<Module> {
         command.current_dir(project.folder()).arg(verb).args(TARGET);
         command
     };
-    let bindings = Bindings::generate(project)?;
+    let bindings = Bindings::generate(project, "src", "zig")?;
     let translated = tool::run(command("translate-c").arg("-lc").arg(bindings.header()), INSTALL)?;
     let wit = bindings.folder.join("wit.zig");
     fs::write(project.folder().join(&wit), translated).with_context(|| format!("cannot write {}", wit.display()))?;
