@@ -1,9 +1,11 @@
 //! Building: by each language's own toolchain to a module or component, then by Weir to the component that is registered.
 
+mod go;
+mod python;
 mod rust;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -29,9 +31,21 @@ struct Module {
     out: PathBuf,
 }
 
+impl Module {
+    /// That which a toolchain left in a file of the project's folder.
+    fn read(project: &Project, file: &Path) -> Result<Self> {
+        let path = project.folder().join(file);
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let (name, _) = project.manifest.identity.as_ref().context("plugin.toml does not say `name`")?;
+        Ok(Self { bytes, out: project.out().join(format!("{name}.wasm")) })
+    }
+}
+
 pub(super) fn build(project: &Project) -> Result<Built> {
     let Module { bytes, out } = match project.manifest.language {
         Language::Rust => rust::build(project)?,
+        Language::Python => python::build(project)?,
+        Language::Go => go::build(project)?,
         other => anyhow::bail!("{other:?} has no build yet"),
     };
     let at = || out.display().to_string();
