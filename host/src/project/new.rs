@@ -13,8 +13,9 @@ use crate::operator::{ComponentName, World};
 static SDKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk");
 static WIT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../wit");
 
-/// The folder of an SDK that does not go along.
+/// The folders of an SDK that do not go along.
 const TEMPLATES: &str = "templates";
+const CACHE: &str = "__pycache__";
 /// Files of this extension are written without it, with the project's name in them.
 const FILLED: &str = "in";
 const NAME: &str = "@NAME@";
@@ -54,7 +55,7 @@ pub fn write(new: &NewProject<'_>) -> Result<PathBuf> {
     let project = parent.path().join(name);
     let writing = || -> Result<()> {
         let into = project.join("weir/guest-sdk").join(language.folder());
-        copy(sdk, sdk.path(), &into, name, &|path| path.ends_with(TEMPLATES))?;
+        copy(sdk, sdk.path(), &into, name, &|path| path.ends_with(TEMPLATES) || path.ends_with(CACHE))?;
         copy(&WIT, WIT.path(), &project.join("weir/wit"), name, &|_| false)?;
         for template in template("common").into_iter().chain([template_of_world]) {
             copy(template, template.path(), &project, name, &|_| false)?;

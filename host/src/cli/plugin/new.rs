@@ -50,6 +50,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     project::write(&NewProject { name, language: *lang, world: (*world).into() })?;
     let natively = match lang {
         Language::Rust => "  cargo test              # the function, natively\n",
+        Language::Python => "  python -m pytest        # the function, natively\n",
+        Language::Go => "  go test ./...           # the function, natively\n",
         _ => "",
     };
     outln!(

@@ -4,6 +4,8 @@ mod bindings;
 mod c;
 mod clang;
 mod cpp;
+mod go;
+mod python;
 mod rust;
 mod zig;
 
@@ -50,6 +52,8 @@ pub(super) fn build(project: &Project) -> Result<Built> {
         Language::C => c::build(project)?,
         Language::Cpp => cpp::build(project)?,
         Language::Zig => zig::build(project)?,
+        Language::Python => python::build(project)?,
+        Language::Go => go::build(project)?,
         other => anyhow::bail!("{other:?} has no build yet"),
     };
     let at = || out.display().to_string();

@@ -1,0 +1,1 @@
+// Lets functions be declared that the host defines.

@@ -1,0 +1,56 @@
+"""The project's operator, found in its module `plugin`, and its calls, guarded."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from componentize_py_types import Err
+from wit_world.imports import log as host_log
+
+from .. import _trace, log
+from .._errors import Failure
+from .._operators import operator_of
+
+MODULE = "plugin"
+
+
+def load(world: str) -> Any:
+    """The one operator of the project."""
+    before = set(sys.modules)
+    module = importlib.import_module(MODULE)
+    operators = {name: made for name, value in vars(module).items() if (made := operator_of(value))}
+    if len(operators) != 1:
+        found = ", ".join(operators) or "none"
+        raise SystemExit(f"{MODULE}.py is to have one operator, a function or class with one of weir's decorators: it has {found}")
+    [(name, operator)] = operators.items()
+    if operator.world != world:
+        raise SystemExit(f"`{name}` is an operator of the world `{operator.world}`, and plugin.toml says `{world}`")
+    _trace.remember_sources(set(sys.modules) - before)
+    log.set_sink(_log)
+    return operator
+
+
+def _log(level: str, message: str) -> None:
+    host_log.log(host_log.Level[level.upper()], message)
+
+
+def configured(call: Callable, *arguments: Any) -> Any:
+    """`configure`, of which a ValueError says what is wrong with the config or the columns."""
+    return _call(call, arguments, (Failure, ValueError))
+
+
+def guarded(call: Callable, *arguments: Any) -> Any:
+    """A call into the operator."""
+    return _call(call, arguments, Failure)
+
+
+def _call(call: Callable, arguments: tuple, failures: Any) -> Any:
+    """What is raised beside failures is told, and traps."""
+    try:
+        return call(*arguments)
+    except failures as failure:
+        raise Err(str(failure)) from None
+    except BaseException as error:
+        _trace.tell(error)
+        raise
