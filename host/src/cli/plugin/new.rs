@@ -50,6 +50,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     project::write(&NewProject { name, language: *lang, world: (*world).into() })?;
     let natively = match lang {
         Language::Rust => "  cargo test              # the function, natively\n",
+        Language::JavaScript | Language::TypeScript => {
+            "  npm install             # the SDK and the tools\n  npm test                # the function, natively\n"
+        }
         _ => "",
     };
     outln!(

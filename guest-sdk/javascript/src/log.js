@@ -1,0 +1,32 @@
+// The task's log: the only thing that an operator can call. Outside the sandbox, lines go to the console.
+
+let sink = (level, line) => console[level](line);
+
+/** Where lines go from here on. */
+export function logTo(append) {
+  sink = append;
+}
+
+const line = (parts) => parts.map((part) => (typeof part === 'string' ? part : inspect(part))).join(' ');
+
+function inspect(value) {
+  if (value instanceof Error) return describe(value);
+  return JSON.stringify(value) ?? String(value);
+}
+
+/** An error's message and where it was thrown. */
+export function describe(error) {
+  if (!(error instanceof Error)) return `thrown: ${inspect(error)}`;
+  const told = `${error.name}: ${error.message}`;
+  const stack = error.stack?.trimEnd() ?? '';
+  // Some engines begin the stack with the message, and some do not.
+  return stack.startsWith(told) ? stack : `${told}\n${stack}`;
+}
+
+/** Appends a line to the task's log; what is no string is written as JSON. */
+export const log = {
+  debug: (...parts) => sink('debug', line(parts)),
+  info: (...parts) => sink('info', line(parts)),
+  warn: (...parts) => sink('warn', line(parts)),
+  error: (...parts) => sink('error', line(parts)),
+};
