@@ -1,5 +1,7 @@
 // The task's log: the only thing that an operator can call. Outside the sandbox, lines go to the console.
 
+import { located } from './stack.js';
+
 let sink = (level, line) => console[level](line);
 
 /** Where lines go from here on. */
@@ -18,9 +20,9 @@ function inspect(value) {
 export function describe(error) {
   if (!(error instanceof Error)) return `thrown: ${inspect(error)}`;
   const told = `${error.name}: ${error.message}`;
-  const stack = error.stack?.trimEnd() ?? '';
+  const stack = located(error.stack?.trimEnd() ?? '');
   // Some engines begin the stack with the message, and some do not.
-  return stack.startsWith(told) ? stack : `${told}\n${stack}`;
+  return stack.startsWith(told) ? stack : `${told}\n${stack}`.trimEnd();
 }
 
 /** Appends a line to the task's log; what is no string is written as JSON. */

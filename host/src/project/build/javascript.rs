@@ -3,12 +3,13 @@
 //! their versions.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use super::Module;
+use super::source_map::SourceMap;
 use crate::operator::World;
 use crate::project::{Language, Manifest, Project, tool};
 
@@ -17,18 +18,21 @@ pub(super) const INSTALL: &str = "run `npm install` in the project's folder (Nod
 
 pub(super) fn build(project: &Project) -> Result<Module> {
     let folder = project.folder().canonicalize().with_context(|| project.folder().display().to_string())?;
-    let run = |name: &str, arguments: &[&str]| {
-        let package = folder.join("node_modules/.bin").join(name);
-        tool::run(Command::new(package).args(arguments).current_dir(&folder), INSTALL)
+    let package = |name: &str, arguments: &[&str]| {
+        let mut command = Command::new(folder.join("node_modules/.bin").join(name));
+        command.args(arguments).current_dir(&folder);
+        command
     };
+    let run = |name: &str, arguments: &[&str]| tool::run(&mut package(name, arguments), INSTALL);
     let operator = match project.manifest().language {
         Language::TypeScript => "src/index.ts",
         _ => "src/index.js",
     };
     ensure!(folder.join(operator).exists(), "the operator is the default export of {operator}, which is not there");
     if project.manifest().language == Language::TypeScript && folder.join("tsconfig.json").exists() {
-        // esbuild takes types away without a look at them.
-        run("tsc", &["--noEmit"]).context("the types do not fit")?;
+        // esbuild takes types away without a look at them. What tsc finds, it prints to standard output.
+        let mut tsc = package("tsc", &["--noEmit"]);
+        tool::run(tsc.stdout(std::io::stderr()), INSTALL).context("the types do not fit")?;
     }
 
     let out = project.out();
@@ -47,9 +51,12 @@ pub(super) fn build(project: &Project) -> Result<Module> {
         "--target=es2023",
         "--external:weir:*",
         "--log-level=warning",
+        "--sourcemap=external",
+        "--sources-content=false",
         "--outfile=build/operator.js",
     ];
     run("esbuild", &bundling)?;
+    append_source_map(&bundle)?;
 
     let component = tempfile::NamedTempFile::new_in(&out).context("cannot write to build/")?;
     let wit = project.wit();
@@ -71,6 +78,16 @@ pub(super) fn build(project: &Project) -> Result<Module> {
     run("componentize-qjs", &making).with_context(|| format!("its lines are those of {}", bundle.display()))?;
     let bytes = fs::read(component.path()).context("cannot read what componentize-qjs wrote")?;
     Ok(Module { bytes, out: out.join(name).with_extension("wasm") })
+}
+
+/// Lets the SDK tell of an exception in terms of the source.
+fn append_source_map(bundle: &Path) -> Result<()> {
+    let text = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let map: SourceMap =
+        serde_json::from_str(&text(&bundle.with_extension("js.map"))?).context("esbuild's source map")?;
+    let lines = serde_json::to_string(&map.lines())?;
+    let module = format!("{}globalThis.weirSourceMap = {lines};\n", text(bundle)?);
+    fs::write(bundle, module).with_context(|| format!("cannot write {}", bundle.display()))
 }
 
 /// The module that is the component: what the host calls, made of the operator.

@@ -2,6 +2,7 @@
 
 mod javascript;
 mod rust;
+mod source_map;
 
 use std::fs;
 use std::path::PathBuf;
