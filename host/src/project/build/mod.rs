@@ -1,5 +1,6 @@
 //! Building: by each language's own toolchain to a module or component, then by Weir to the component that is registered.
 
+mod assemblyscript;
 mod javascript;
 mod rust;
 mod source_map;
@@ -34,6 +35,7 @@ struct Module {
 pub(super) fn build(project: &Project) -> Result<Built> {
     let Module { bytes, out } = match project.manifest.language {
         Language::Rust => rust::build(project)?,
+        Language::AssemblyScript => assemblyscript::build(project)?,
         Language::JavaScript | Language::TypeScript => javascript::build(project)?,
         other => anyhow::bail!("{other:?} has no build yet"),
     };
