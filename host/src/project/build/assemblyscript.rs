@@ -29,7 +29,7 @@ pub(super) fn build(project: &Project) -> Result<Module> {
     fs::write(&entry, ENTRY).with_context(|| format!("cannot write {}", entry.display()))?;
     let module = tempfile::NamedTempFile::new_in(&out).context("cannot write to build/")?;
     let mut asc = Command::new(folder.join("node_modules/.bin/asc"));
-    asc.args(["build/entry.ts", "--transform", "weir-guest/export-names.js", "-O3", "--converge", "--enable", "simd"]);
+    asc.args(["build/entry.ts", "--transform", "weir-guest/export-names.js", "-O3", "--enable", "simd"]);
     // Garbage is collected at the end of a call, when no object is on the stack.
     asc.args(["--runtime", "minimal"]);
     // What is thrown goes to the log.
