@@ -1,5 +1,8 @@
 // What would make a batch differ when it is computed again says so instead: clocks and randomness. Imported by the
-// component before anything of the operator's, so that nothing of the machine that builds it gets in, either.
+// component before anything of the operator's, so that nothing of the machine that builds it gets in, either. The console is the
+// task's log.
+
+import { log } from './log.js';
 
 function absent(what, instead) {
   return () => {
@@ -17,3 +20,4 @@ Date.now = clock;
 Date.prototype.constructor = Date;
 Object.defineProperty(globalThis, 'performance', { value: { now: clock } });
 Math.random = absent('randomness', 'derive what you need from the rows');
+globalThis.console = { debug: log.debug, log: log.info, info: log.info, warn: log.warn, error: log.error };

@@ -2,7 +2,10 @@
 
 import { located } from './stack.js';
 
-let sink = (level, line) => console[level](line);
+// What there is outside the sandbox; within it, nothing is heard while the module is built.
+const { console } = globalThis;
+
+let sink = (level, line) => console?.[level](line);
 
 /** Where lines go from here on. */
 export function logTo(append) {
@@ -13,7 +16,12 @@ const line = (parts) => parts.map((part) => (typeof part === 'string' ? part : i
 
 function inspect(value) {
   if (value instanceof Error) return describe(value);
-  return JSON.stringify(value) ?? String(value);
+  try {
+    return JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? `${part}n` : part)) ?? String(value);
+  } catch {
+    // What refers to itself.
+    return String(value);
+  }
 }
 
 /** An error's message and where it was thrown. */

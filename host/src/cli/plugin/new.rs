@@ -53,6 +53,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Language::JavaScript | Language::TypeScript => {
             "  npm install             # the SDK and the tools\n  npm test                # the function, natively\n"
         }
+        Language::AssemblyScript => "  npm install             # the SDK and the compiler\n",
         _ => "",
     };
     outln!(
