@@ -20,10 +20,10 @@ pub enum Language {
     Go,
     /// Python, with componentize-py
     Python,
-    /// JavaScript, with jco
+    /// JavaScript, with componentize-qjs
     #[value(name = "javascript", alias = "js")]
     JavaScript,
-    /// TypeScript, with jco
+    /// TypeScript, with componentize-qjs
     #[value(name = "typescript", alias = "ts")]
     TypeScript,
     /// AssemblyScript, with asc
@@ -32,7 +32,15 @@ pub enum Language {
 }
 
 impl Language {
-    /// The folder of its SDK.
+    /// The language whose SDK it is written with.
+    pub fn of_sdk(self) -> Self {
+        match self {
+            Self::TypeScript => Self::JavaScript,
+            other => other,
+        }
+    }
+
+    /// The folder of its templates, and of its SDK.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Rust => "rust",

@@ -77,5 +77,5 @@ impl Manifest {
 
 /// Where `weir plugin new` puts the SDK.
 fn vendored(language: Language) -> PathBuf {
-    Path::new("weir/guest-sdk").join(language.folder())
+    Path::new("weir/guest-sdk").join(language.of_sdk().folder())
 }

@@ -44,17 +44,18 @@ pub fn write(new: &NewProject<'_>) -> Result<PathBuf> {
     if RESERVED.contains(name) {
         bail!("`{name}` is the name of a crate that the project needs; choose another");
     }
-    let sdk = SDKS.get_dir(language.folder()).with_context(|| format!("there is no SDK for {language:?}"))?;
-    let template = |of: &str| sdk.get_dir(Path::new(language.folder()).join(TEMPLATES).join(of));
+    let dir = |of: &Language| SDKS.get_dir(of.folder()).with_context(|| format!("there is no SDK for {language:?}"));
+    let (own, sdk) = (dir(language)?, dir(&language.of_sdk())?);
+    let template = |of: &str| own.get_dir(own.path().join(TEMPLATES).join(of));
     let Some(template_of_world) = template(&world.to_string()) else {
-        bail!("{}", no_template(*language, *world, sdk));
+        bail!("{}", no_template(*language, *world, own));
     };
     let folder = PathBuf::from(name);
     // Written beside and put in place whole: no half a project is left behind.
     let parent = tempfile::tempdir_in(".").context("cannot write to this folder")?;
     let project = parent.path().join(name);
     let writing = || -> Result<()> {
-        let into = project.join("weir/guest-sdk").join(language.folder());
+        let into = project.join("weir/guest-sdk").join(sdk.path());
         copy(sdk, sdk.path(), &into, name, &|path| path.ends_with(TEMPLATES) || path.ends_with(CACHE))?;
         copy(&WIT, WIT.path(), &project.join("weir/wit"), name, &|_| false)?;
         for template in template("common").into_iter().chain([template_of_world]) {

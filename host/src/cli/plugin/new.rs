@@ -52,7 +52,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Language::Rust => "  cargo test              # the function, natively\n",
         Language::Python => "  python -m pytest        # the function, natively\n",
         Language::Go => "  go test ./...           # the function, natively\n",
-        _ => "",
+        Language::JavaScript | Language::TypeScript => {
+            "  npm install             # the SDK and the tools\n  npm test                # the function, natively\n"
+        }
+        Language::AssemblyScript => "  npm install             # the SDK and the compiler\n",
+        Language::C | Language::Cpp | Language::Zig => \"\",
     };
     outln!(
         "{name}/ written. Now:\n  cd {name}\n{natively}  weir plugin build       # the component\n  weir plugin test        # \

@@ -1,12 +1,15 @@
 //! Building: by each language's own toolchain to a module or component, then by Weir to the component that is registered.
 
+mod assemblyscript;
 mod bindings;
 mod c;
 mod clang;
 mod cpp;
 mod go;
+mod javascript;
 mod python;
 mod rust;
+mod source_map;
 mod zig;
 
 use std::fs;
@@ -54,7 +57,8 @@ pub(super) fn build(project: &Project) -> Result<Built> {
         Language::Zig => zig::build(project)?,
         Language::Python => python::build(project)?,
         Language::Go => go::build(project)?,
-        other => anyhow::bail!("{other:?} has no build yet"),
+        Language::AssemblyScript => assemblyscript::build(project)?,
+        Language::JavaScript | Language::TypeScript => javascript::build(project)?,
     };
     let at = || out.display().to_string();
     let mut component = componentize(&bytes).with_context(at)?;

@@ -1,0 +1,12 @@
+// Write operators for the stream processor Weir as plain functions.
+//
+// An operator is a pure function over rows. Say which columns it reads and adds, write the function, and make it the
+// default export of the project's entry: that is a component. README.md shows how.
+
+export { aggregate } from './aggregate.js';
+export { Failure, Reject, reject } from './errors.js';
+export { log } from './log.js';
+export { state } from './state.js';
+export { slices } from './columns/slices.js';
+export { batchTime } from './time.js';
+export { batch, filter, flatMap, map } from './transform/index.js';

@@ -1,0 +1,5 @@
+// Runs operators natively as the host does: with config, nulls and rejects.
+
+export { runAggregate } from './aggregate.js';
+export { StateRun } from './state.js';
+export { runTransform } from './transform.js';
