@@ -125,3 +125,20 @@ pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
         MonotonicClock { clock: &wasi.clock, table: &mut wasi.table }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BatchTime, Clock};
+
+    #[test]
+    fn given_instants_that_are_waited_for_when_the_clock_advances_then_it_is_the_earliest() {
+        let clock = Clock::at(BatchTime::from_millis(1000));
+        let second = 1_000_000_000;
+        assert!(clock.has_come(second) && clock.advance().is_err(), "nobody waits for what has come");
+        assert!(!clock.has_come(3 * second) && !clock.has_come(2 * second));
+        assert!(clock.advance().is_ok() && clock.now() == 2 * second);
+        assert!(clock.has_come(2 * second) && !clock.has_come(3 * second));
+        clock.forget();
+        assert!(clock.advance().is_err() && clock.now() == 2 * second);
+    }
+}
