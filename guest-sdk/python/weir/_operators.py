@@ -1,7 +1,7 @@
 """The decorators that make a function or class the operator. What they decorate stays as it is, for tests to call."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from ._aggregate import Aggregate
 from ._schema import Keep
@@ -26,6 +26,10 @@ def _mark(decorated: Any, make: Callable[[], Any]) -> Any:
     return decorated
 
 
+@overload
+def map(function: F, /) -> F: ...
+@overload
+def map(*, keep: Keep = ()) -> Callable[[F], F]: ...
 def map(function: F | None = None, /, *, keep: Keep = ()) -> Any:
     """Makes a function from a row to a row the operator: `def f(row: In) -> Out`, or `-> Out | None` to drop rows.
 
@@ -36,12 +40,15 @@ def map(function: F | None = None, /, *, keep: Keep = ()) -> Any:
     return decorate if function is None else decorate(function)
 
 
-def filter(function: F | None = None, /) -> Any:
+def filter(function: F, /) -> F:
     """Makes a function that says whether a row stays the operator: `def f(row: In) -> bool`."""
-    decorate = lambda function: _mark(function, lambda: Filter(function))
-    return decorate if function is None else decorate(function)
+    return _mark(function, lambda: Filter(function))
 
 
+@overload
+def flat_map(function: F, /) -> F: ...
+@overload
+def flat_map(*, keep: Keep = ()) -> Callable[[F], F]: ...
 def flat_map(function: F | None = None, /, *, keep: Keep = ()) -> Any:
     """Makes a function from a row to any number of rows the operator: `def f(row: In) -> Iterator[Out]`, best a generator.
 
@@ -51,6 +58,10 @@ def flat_map(function: F | None = None, /, *, keep: Keep = ()) -> Any:
     return decorate if function is None else decorate(function)
 
 
+@overload
+def batch(function: F, /) -> F: ...
+@overload
+def batch(*, keep: Keep = ()) -> Callable[[F], F]: ...
 def batch(function: F | None = None, /, *, keep: Keep = ()) -> Any:
     """Makes a function over whole columns the operator: `def f(rows: Rows[In]) -> Answer[Out]`.
 
@@ -70,6 +81,10 @@ def aggregate(decorated: C) -> C:
     return _mark(decorated, lambda: Aggregate(decorated))
 
 
+@overload
+def state(decorated: C, /) -> C: ...
+@overload
+def state(*, version: int = 1) -> Callable[[C], C]: ...
 def state(decorated: C | None = None, /, *, version: int = 1) -> Any:
     """Makes a class that remembers something of each key the operator. Its fields, if it is a dataclass, are the config.
 

@@ -5,7 +5,6 @@ component is made.
 """
 
 import re
-import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -13,17 +12,23 @@ from types import TracebackType
 from . import log
 
 _SDK = __file__.rpartition("/")[0] + "/"
-_MOUNT = re.compile("^/[0-9]+/")
+_IMPORT = ("<frozen importlib", "/python/importlib/")
+_MOUNT = re.compile('(?:^|(?<="))/[0-9]+/')
 _sources: dict[str, list[str]] = {}
 
 
-def remember_sources(modules: Iterable[str]) -> None:
-    """Keeps the source of modules."""
-    for name in modules:
-        path = getattr(sys.modules.get(name), "__file__", None)
+def remember_sources(paths: Iterable[str | None]) -> None:
+    """Keeps the lines of modules' files."""
+    for path in paths:
         if path and path.endswith(".py"):
             with open(path, encoding="utf-8") as file:
                 _sources[_place(path)] = file.read().splitlines()
+
+
+def told(error: BaseException) -> str:
+    """An exception's trace, while there are files."""
+    remember_sources(path for path, _, _ in _all_frames(error) if path.startswith("/"))
+    return "\n".join(_chain(error))
 
 
 def tell(error: BaseException) -> None:
@@ -39,8 +44,10 @@ def _chain(error: BaseException) -> Iterator[str]:
     if before is not None:
         yield from _chain(before)
         yield "\nFrom which came:\n"
-    yield "Traceback (most recent call last):"
-    for path, line, name in _frames(error):
+    frames = list(_frames(error))
+    if frames:
+        yield "Traceback (most recent call last):"
+    for path, line, name in frames:
         yield f'  File "{path}", line {line}, in {name}'
         source = _sources.get(path, [])
         if 0 < line <= len(source):
@@ -49,16 +56,21 @@ def _chain(error: BaseException) -> Iterator[str]:
 
 
 def _said(error: BaseException) -> str:
-    return "".join(traceback.format_exception_only(error)).strip()
+    return _place("".join(traceback.format_exception_only(error)).rstrip())
 
 
 def _frames(error: BaseException) -> Iterator[tuple[str, int, str]]:
-    """Where it went through the operator; the SDK's own frames tell nobody anything."""
+    """Where it went through the operator; the frames of the SDK and of an import tell nobody anything."""
+    for path, line, name in _all_frames(error):
+        if not path.startswith((_SDK, *_IMPORT)):
+            yield _place(path), line, name
+
+
+def _all_frames(error: BaseException) -> Iterator[tuple[str, int, str]]:
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        if not code.co_filename.startswith(_SDK):
-            yield _place(code.co_filename), trace.tb_lineno, code.co_name
+        yield code.co_filename, trace.tb_lineno, code.co_name
         trace = trace.tb_next
 
 

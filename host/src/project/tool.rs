@@ -1,22 +1,38 @@
 //! The tools of a toolchain, run with their messages on standard error.
 
 use std::io::ErrorKind;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// Runs a tool and answers with what it printed to standard output. `install` says how a person gets it where it is not
 /// there.
 pub(super) fn run(command: &mut Command, install: &str) -> Result<Vec<u8>> {
-    let tool = command.get_program().to_string_lossy().into_owned();
-    let output = match command.stderr(Stdio::inherit()).output() {
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!("there is no `{tool}`: {install}"),
-        output => output.with_context(|| format!("cannot start `{tool}`"))?,
-    };
-    if !output.status.success() {
-        bail!("the build failed: `{tool}` ended with {}", output.status);
+    let Output { status, stdout, .. } = output(command.stderr(Stdio::inherit()), install)?;
+    succeeded(command, status)?;
+    Ok(stdout)
+}
+
+/// Runs a tool that says too much: of its messages only what `telling` finds is told, if it fails.
+pub(super) fn run_telling(command: &mut Command, install: &str, telling: fn(&str) -> &str) -> Result<()> {
+    let Output { status, stderr, .. } = output(command, install)?;
+    if !status.success() {
+        eprintln!("{}", telling(&String::from_utf8_lossy(&stderr)));
     }
-    Ok(output.stdout)
+    succeeded(command, status)
+}
+
+fn output(command: &mut Command, install: &str) -> Result<Output> {
+    let tool = command.get_program().to_string_lossy().into_owned();
+    match command.output() {
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!("there is no `{tool}`: {install}"),
+        output => output.with_context(|| format!("cannot start `{tool}`")),
+    }
+}
+
+fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
+    ensure!(status.success(), "the build failed: `{}` ended with {status}", command.get_program().to_string_lossy());
+    Ok(())
 }
 
 /// The first of several tools that is there.

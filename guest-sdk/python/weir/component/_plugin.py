@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from componentize_py_types import Err
@@ -16,18 +17,26 @@ MODULE = "plugin"
 
 
 def load(world: str) -> Any:
-    """The one operator of the project."""
+    """The one operator of the project. What is wrong with it ends the build, told without a trace of the SDK's."""
     before = set(sys.modules)
-    module = importlib.import_module(MODULE)
+    try:
+        module = importlib.import_module(MODULE)
+        operator = _one(module, world)
+    except BaseException as error:
+        raise SystemExit(_trace.told(error)) from None
+    _trace.remember_sources(getattr(sys.modules[name], "__file__", None) for name in set(sys.modules) - before)
+    log.set_sink(_log)
+    return operator
+
+
+def _one(module: ModuleType, world: str) -> Any:
     operators = {name: made for name, value in vars(module).items() if (made := operator_of(value))}
     if len(operators) != 1:
         found = ", ".join(operators) or "none"
-        raise SystemExit(f"{MODULE}.py is to have one operator, a function or class with one of weir's decorators: it has {found}")
+        raise TypeError(f"{MODULE}.py is to have one operator, a function or class with one of weir's decorators: it has {found}")
     [(name, operator)] = operators.items()
     if operator.world != world:
-        raise SystemExit(f"`{name}` is an operator of the world `{operator.world}`, and plugin.toml says `{world}`")
-    _trace.remember_sources(set(sys.modules) - before)
-    log.set_sink(_log)
+        raise TypeError(f"`{name}` is an operator of the world `{operator.world}`, and plugin.toml says `{world}`")
     return operator
 
 
