@@ -10,6 +10,11 @@ export class Failure extends Error {
   name = 'Failure';
 }
 
+/** Thrown by a sink whose rows could not be delivered now: it is called again with them, as long as it takes. */
+export class Retry extends Error {
+  name = 'Retry';
+}
+
 /**
  * Rejects the row that is being worked on.
  *

@@ -4,8 +4,10 @@
 // default export of the project's entry: that is a component. README.md shows how.
 
 export { aggregate } from './aggregate.js';
-export { Failure, Reject, reject } from './errors.js';
+export { Failure, Reject, Retry, reject } from './errors.js';
+export { request } from './http.js';
 export { log } from './log.js';
+export { sink } from './sink.js';
 export { state } from './state.js';
 export { slices } from './columns/slices.js';
 export { batchTime } from './time.js';

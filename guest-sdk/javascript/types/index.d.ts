@@ -24,10 +24,12 @@ export interface Shape<R extends Schema, A extends Schema, C> {
   config?: Config<C>;
 }
 
+export type World = 'transform' | 'aggregate' | 'state' | 'sink';
+
 declare const world: unique symbol;
 
 /** An operator: the default export of a project. */
-export interface Operator<W extends 'transform' | 'aggregate' | 'state' = 'transform' | 'aggregate' | 'state'> {
+export interface Operator<W extends World = World> {
   readonly world: W;
   readonly [world]: W;
 }
@@ -135,6 +137,49 @@ export function state<
   update(turn: Turn<K, R, S, O>, config: C): OutRow<S> | null | undefined | void;
 }): Operator<'state'>;
 
+/** Names the rows of a call; as text it is a key for receivers that know what they have. */
+export interface Part {
+  pipeline: string;
+  sink: string;
+  /** In milliseconds since the Unix epoch. */
+  batchTime: number;
+  partition: number;
+  partitions: number;
+  firstRow: number;
+  lastRow: number;
+  toString(): string;
+}
+
+/** Rows to the outside, over HTTP. */
+export function sink<const R extends Schema = None, C = NoConfig>(operator: {
+  /** The input columns that it reads. */
+  reads?: R;
+  config?: Config<C>;
+  /** Delivers rows. Throws a `Retry` to be called again with the same, and a `Failure` to stop the job. */
+  write(call: { part: Part; rows: Group<R> }, config: C): void;
+}): Operator<'sink'>;
+
+/** What came back. */
+export interface Response {
+  readonly status: number;
+  /** Whether the status is 2xx. */
+  readonly ok: boolean;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: Uint8Array;
+  /** A header's value. */
+  header(name: string): string | null;
+  /** The body's text; null where it is no UTF-8. */
+  text(): string | null;
+  /** The answer, if it is 2xx. A receiver that is busy or broken is tried again; one that refuses stops the job. */
+  accepted(): Response;
+}
+
+/** Sends a request of a sink and waits for the answer, whatever its status. */
+export function request(
+  url: string,
+  request?: { method?: string; headers?: Record<string, unknown>; body?: string | Uint8Array },
+): Response;
+
 /** Rejects the row that is being worked on. */
 export function reject(reason: string): never;
 
@@ -143,6 +188,9 @@ export class Reject extends Error {}
 
 /** Thrown when the operator cannot go on at all: the job stops and shows the message. */
 export class Failure extends Error {}
+
+/** Thrown by a sink whose rows could not be delivered now: it is called again with them, as long as it takes. */
+export class Retry extends Error {}
 
 /** Appends a line to the task's log; what is no string is written as JSON. */
 export const log: Record<'debug' | 'info' | 'warn' | 'error', (...parts: unknown[]) => void>;

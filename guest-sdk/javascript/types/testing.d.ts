@@ -1,6 +1,6 @@
 // Runs operators natively as the host does: with config, nulls and rejects.
 
-import type { Operator, RejectedRow } from './index.js';
+import type { Failure, Operator, RejectedRow, Retry } from './index.js';
 
 type AnyRow = Record<string, unknown>;
 
@@ -33,3 +33,22 @@ export class StateRun {
   /** Runs a batch of rows, and calls the keys that are idle or whose timer is due. */
   batch(at: number, rows: readonly AnyRow[]): { rows: AnyRow[]; rejects: RejectedRow[] };
 }
+
+/** What a sink sends. */
+export interface SentRequest {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** Runs a sink on rows, with a receiver of the test's: by default one that answers 200. Where `answer` throws, there is none. */
+export function runSink(
+  operator: Operator<'sink'>,
+  rows: readonly AnyRow[],
+  options?: {
+    config?: object;
+    at?: number;
+    answer?: (request: SentRequest) => { status: number; headers?: Record<string, string>; body?: string };
+  },
+): { requests: SentRequest[]; rejects: RejectedRow[]; failure: Retry | Failure | null };

@@ -92,9 +92,13 @@ fn append_source_map(bundle: &Path) -> Result<()> {
 
 /// The module that is the component: what the host calls, made of the operator.
 fn entry_of(world: World, operator: &str) -> String {
+    let (http, host) = match world {
+        World::Sink => ("import { send } from 'weir:operator/http@0.1.0';\n", "{ log, send }"),
+        _ => ("", "{ log }"),
+    };
     format!(
         "import 'weir-guest/ambient';\nimport {{ component }} from 'weir-guest/component';\nimport {{ log }} from \
-         'weir:operator/log@0.1.0';\nimport operator from '../{operator}';\n\nexport const {world} = component(operator, \
-         '{world}', log);\n"
+         'weir:operator/log@0.1.0';\n{http}import operator from '../{operator}';\n\nexport const {world} = \
+         component(operator, '{world}', {host});\n"
     )
 }
