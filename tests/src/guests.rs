@@ -11,7 +11,8 @@ use crate::folder::weir;
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Packages of this workspace that are components.
-const PACKAGES: [&str; 19] = [
+const PACKAGES: [&str; 30] = [
+    "anomaly",
     "count",
     "dated",
     "evil",
@@ -19,16 +20,26 @@ const PACKAGES: [&str; 19] = [
     "evil-sink",
     "evil-state",
     "float-sum",
+    "fraud",
     "grep",
     "hashtags",
+    "json-parse",
+    "k-means",
+    "max",
+    "mean",
+    "min",
     "mood",
+    "pagerank",
     "patient",
     "picky",
+    "regression",
+    "sessions",
     "stamp-a",
     "stamp-b",
     "sum",
     "tally",
     "tally-2",
+    "top-k",
     "webhook",
     "words",
 ];

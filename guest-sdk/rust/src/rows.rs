@@ -17,7 +17,12 @@ pub struct Rows<'a, R: Record<'a>> {
 }
 
 impl<'a, R: Record<'a>> Rows<'a, R> {
-    pub(crate) fn new(chunk: &'a Chunk) -> Result<Self, String> {
+    /// The rows of a chunk whose columns are the record's, in the order of its fields and under whatever names: for an
+    /// [`Operator`](crate::transform::Operator) that is written by hand.
+    ///
+    /// # Errors
+    /// Which column did not cross, or is of another type.
+    pub fn new(chunk: &'a Chunk) -> Result<Self, String> {
         Ok(Self { columns: record::columns::<R>(chunk)?, rows: chunk.rows() })
     }
 

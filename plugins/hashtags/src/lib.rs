@@ -1,4 +1,8 @@
-//! A row for each hashtag of a text: a `#` and the letters, digits and underscores after it.
+//! A row for each hashtag of a text: a `#` and what follows it of ASCII letters, ASCII digits, `_`, and characters beyond
+//! ASCII, whatever they are.
+//!
+//! What Unicode calls a letter changes with its version, and each language's library has another. ASCII is ASCII
+//! everywhere, so the same operator in any language finds the same tags, to the byte.
 //!
 //! Reads `text`, answers with `tag`, and carries nothing over. The tags are parts of the text: nothing is copied.
 
@@ -22,14 +26,15 @@ pub struct Hashtag<'a> {
 #[weir_guest::flat_map]
 pub fn hashtags<'a>(post: Post<'a>) -> impl Iterator<Item = Hashtag<'a>> {
     memchr::memchr_iter(b'#', post.text.as_bytes()).filter_map(move |start| {
-        let rest = &post.text[start + 1..];
-        let len = rest.find(|c: char| !is_of_tag(c)).unwrap_or(rest.len());
+        let len = post.text[start + 1..].bytes().take_while(|&byte| is_of_tag(byte)).count();
+        // It ends before an ASCII byte or with the text, which splits no character.
         (len > 0).then(|| Hashtag { tag: &post.text[start..start + 1 + len] })
     })
 }
 
-fn is_of_tag(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+/// All bytes of a character beyond ASCII are beyond ASCII.
+fn is_of_tag(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
 }
 
 #[cfg(test)]
@@ -48,7 +53,14 @@ mod tests {
         check("#one, #two_2! (#three) x#four", &["#one", "#two_2", "#three", "#four"]);
         check("# ## #-a no tag at all", &[]);
         check("##a #a#b", &["#a", "#a", "#b"]);
-        check("#größe #日本。", &["#größe", "#日本"]);
+        check("#größe #日本", &["#größe", "#日本"]);
+    }
+
+    #[test]
+    fn every_character_beyond_ascii_is_of_a_tag() {
+        check("#日本。 #🎉! #a…b-c", &["#日本。", "#🎉", "#a…b"]);
+        check("#a\u{A0}b", &["#a\u{A0}b"]);
+        check("#a\u{7F}b #[ #`", &["#a"]);
     }
 
     #[test]

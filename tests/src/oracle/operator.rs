@@ -101,8 +101,8 @@ fn words(line: &str) -> Vec<&str> {
 fn hashtags(text: &str) -> Vec<&str> {
     let mut tags = Vec::new();
     for (at, c) in text.char_indices() {
-        let name: usize =
-            text[at..].chars().skip(1).take_while(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8).sum();
+        let of_tag = |c: &char| matches!(c, 'A'..='Z' | 'a'..='z' | '0'..='9' | '_' | '\u{80}'..);
+        let name: usize = text[at..].chars().skip(1).take_while(of_tag).map(char::len_utf8).sum();
         if c == '#' && name > 0 {
             tags.push(&text[at..=at + name]);
         }

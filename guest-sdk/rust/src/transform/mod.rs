@@ -11,6 +11,9 @@ mod keep;
 pub mod map;
 
 pub use crate::bindings::transform::{Emitted, Origin, Shape};
+/// Reads a config, for an [`Operator`] that is written by hand.
+#[doc(inline)]
+pub use crate::config::parse as config;
 pub use keep::Keep;
 
 use crate::bindings::rows::Field;
