@@ -37,7 +37,7 @@ impl Randomness {
     /// Two numbers.
     pub(super) fn pair(&mut self) -> (u64, u64) {
         let block = self.block();
-        let number = |at: usize| block[at..at + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        let number = |at: usize| block[at..at + 8].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte));
         (number(0), number(8))
     }
 

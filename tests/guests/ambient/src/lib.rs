@@ -28,7 +28,7 @@ pub struct Answer {
 pub fn ambient(question: Question<'_>) -> Result<Answer, String> {
     let answer = match question.line {
         "clock" => millis(),
-        "elapsed" => elapsed(|| (0..100_000_u64).for_each(|n| drop(std::hint::black_box(n)))),
+        "elapsed" => elapsed(|| assert_eq!((0..100_000_u64).map(std::hint::black_box).max(), Some(99_999))),
         "sleep" => elapsed(|| std::thread::sleep(Duration::from_secs(3600))),
         "random" => RandomState::new().hash_one(0).to_string(),
         "environment" => format!("{} {}", std::env::vars().count(), std::env::args().count()),
