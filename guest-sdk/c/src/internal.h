@@ -49,8 +49,8 @@ weir_schema weir_schema_of(const weir_operator_rows_field_t *fields, size_t len)
 const weir_field *weir_schema_find(const weir_schema *schema, const char *name);
 /* Adds a column: its index. */
 uint32_t weir_schema_add(weir_schema *schema, const char *name, weir_type type, bool nullable);
-/* The index of a column. Fails the call where there is none; messages call the schema the `place`, and what the operator does
- * with the column the `verb`. */
+/* The index of a column. Fails the call where there is none; messages call the schema the `place`, and what the operator
+ * does with the column the `verb`. */
 uint32_t weir_schema_index(const weir_schema *schema, const char *place, const char *name, const char *verb);
 /* The fields as the host wants to hear of them. */
 weir_operator_rows_field_t *weir_schema_announce(const weir_schema *schema);

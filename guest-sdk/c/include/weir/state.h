@@ -1,5 +1,5 @@
-/* Keyed state across batches: a key's state and its rows of a batch, to its next state and output rows. The operator defines
- * the two functions at the end. */
+/* Keyed state across batches: a key's state and its rows of a batch, to its next state and output rows. The operator
+ * defines the two functions at the end. */
 #ifndef WEIR_STATE_H
 #define WEIR_STATE_H
 
@@ -76,8 +76,8 @@ typedef struct weir_turn {
     uint64_t timer;
 } weir_turn;
 
-/* DEFINED BY THE OPERATOR. Once, before any rows: reads the config and says what the operator reads, remembers and answers
- * with. */
+/* DEFINED BY THE OPERATOR. Once, before any rows: reads the config and says what the operator reads, remembers and
+ * answers with. */
 void weir_configure(weir_config *config, weir_shape *shape);
 
 /* DEFINED BY THE OPERATOR. What becomes of a key. Rows of `input` can be rejected; its state must then be as if they had not

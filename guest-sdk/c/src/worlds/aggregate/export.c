@@ -1,7 +1,7 @@
 /* An aggregate as a component: what the host calls, in terms of what the operator defines.
  *
- * Each answer has one row for each group, or for each row of what it is made of. It is begun here, and the operator puts the
- * values. */
+ * Each answer has one row for each group, or for each row of what it is made of. It is begun here, and the operator puts
+ * the values. */
 #include "../../internal.h"
 #include "weir/aggregate.h"
 
