@@ -47,9 +47,10 @@ typedef struct weir_schema {
 
 weir_schema weir_schema_of(const weir_operator_rows_field_t *fields, size_t len);
 const weir_field *weir_schema_find(const weir_schema *schema, const char *name);
-void weir_schema_add(weir_schema *schema, const char *name, weir_type type, bool nullable);
-/* The index of a column. Fails the call where there is none; messages call the schema the `place`, and what the operator does
- * with the column the `verb`. */
+/* Adds a column: its index. */
+uint32_t weir_schema_add(weir_schema *schema, const char *name, weir_type type, bool nullable);
+/* The index of a column. Fails the call where there is none; messages call the schema the `place`, and what the operator
+ * does with the column the `verb`. */
 uint32_t weir_schema_index(const weir_schema *schema, const char *place, const char *name, const char *verb);
 /* The fields as the host wants to hear of them. */
 weir_operator_rows_field_t *weir_schema_announce(const weir_schema *schema);
@@ -83,6 +84,8 @@ void weir_view_free(weir_batch batch);
 weir_out weir_out_of(const weir_schema *schema);
 /* Puts a value that nobody reads. */
 void weir_put_blank(weir_out *out, uint32_t column);
+/* Puts such values into the columns of the last row that have none. */
+void weir_put_blanks(weir_out *out);
 /* Hands the columns over. Fails the call where one has not a value for each row. What has been handed over is whole, and
  * can be freed, then too. */
 weir_operator_rows_column_t *weir_out_take(weir_out *out, const weir_schema *schema);

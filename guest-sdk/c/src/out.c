@@ -54,6 +54,12 @@ void weir_put_blank(weir_out *out, uint32_t column) {
     }
 }
 
+void weir_put_blanks(weir_out *out) {
+    for (uint32_t i = 0; i < out->width; i++) {
+        if (out->columns[i].len == out->len - 1) weir_put_blank(out, i);
+    }
+}
+
 void weir_put_null(weir_out *out, uint32_t column) {
     if (column >= out->width) weir_wrong_put(out, column, WEIR_UTF8);
     weir_builder *builder = weir_room(out, column, out->columns[column].type);

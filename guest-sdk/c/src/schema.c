@@ -24,9 +24,10 @@ const weir_field *weir_schema_find(const weir_schema *schema, const char *name) 
     return NULL;
 }
 
-void weir_schema_add(weir_schema *schema, const char *name, weir_type type, bool nullable) {
+uint32_t weir_schema_add(weir_schema *schema, const char *name, weir_type type, bool nullable) {
     schema->fields = weir_realloc(schema->fields, schema->len + 1, sizeof *schema->fields);
-    schema->fields[schema->len++] = (weir_field){weir_str_of(name), type, nullable};
+    schema->fields[schema->len] = (weir_field){weir_str_of(name), type, nullable};
+    return schema->len++;
 }
 
 weir_operator_rows_field_t *weir_schema_announce(const weir_schema *schema) {

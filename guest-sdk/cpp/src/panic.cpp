@@ -1,5 +1,5 @@
-// In the place of what the libraries do at the end of a program: that would write to a standard error that is not there, and
-// bring all of stdio along.
+// In the place of what the libraries do at the end of a program: that would write to a standard error that is not there,
+// and bring all of stdio along.
 
 #include <weir/panic.hpp>
 
@@ -19,8 +19,8 @@ void __assert_fail(const char *condition, const char *file, int line, const char
 
 }
 
-// What the standard library calls where it would throw, or sees that it is misused. Whether it is declared as noexcept is up
-// to its version.
+// What the standard library calls where it would throw, or sees that it is misused. Whether it is declared as noexcept
+// is up to its version.
 void std::__libcpp_verbose_abort(const char *format, ...) noexcept(noexcept(std::__libcpp_verbose_abort(""))) {
     std::va_list arguments;
     va_start(arguments, format);

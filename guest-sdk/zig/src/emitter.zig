@@ -48,12 +48,14 @@ pub fn Emitter(comptime Record: type) type {
         pub fn disorder(self: *const Self, input: u32) ?[]const u8 {
             var before: u32 = 0;
             for (self.from.items()) |from| {
-                if (from < before) {
-                    return call.print("the operator emitted a row from input row {d} after one from {d}", .{ from, before });
-                }
-                if (from >= input) {
-                    return call.print("the operator emitted a row from input row {d} of {d}", .{ from, input });
-                }
+                if (from < before) return call.print(
+                    "the operator emitted a row from input row {d} after one from {d}",
+                    .{ from, before },
+                );
+                if (from >= input) return call.print(
+                    "the operator emitted a row from input row {d} of {d}",
+                    .{ from, input },
+                );
                 before = from;
             }
             return null;

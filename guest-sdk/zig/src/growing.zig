@@ -14,12 +14,15 @@ pub fn Growing(comptime T: type) type {
         const first = 4096;
 
         pub inline fn push(self: *Self, item: T) void {
+            // There is room, and a length that fits memory does not overflow.
+            @setRuntimeSafety(false);
             if (self.len == self.capacity) self.grow(1);
             self.ptr[self.len] = item;
             self.len += 1;
         }
 
         pub inline fn append(self: *Self, more: []const T) void {
+            @setRuntimeSafety(false);
             if (self.capacity - self.len < more.len) self.grow(more.len);
             @memcpy(self.ptr[self.len..][0..more.len], more);
             self.len += more.len;

@@ -4,7 +4,12 @@ const std = @import("std");
 const call = @import("call.zig");
 const wit = @import("wit");
 
-pub fn write(comptime level: std.log.Level, comptime scope: @EnumLiteral(), comptime format: []const u8, args: anytype) void {
+pub fn write(
+    comptime level: std.log.Level,
+    comptime scope: @EnumLiteral(),
+    comptime format: []const u8,
+    args: anytype,
+) void {
     const prefix = if (scope == .default) "" else @tagName(scope) ++ ": ";
     append(switch (level) {
         .debug => wit.WEIR_OPERATOR_LOG_LEVEL_DEBUG,

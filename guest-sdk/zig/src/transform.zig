@@ -83,14 +83,14 @@ fn apply(rows: Rows(Input), out: *Emitter(Output)) anyerror!void {
             out.reject(out.row, "column `{s}` is null", .{rows.nullIn(i)});
             continue;
         };
-        apply_row(row, out) catch |e| switch (e) {
+        applyRow(row, out) catch |e| switch (e) {
             error.Rejected => out.rejectAs(out.row, call.text(e)),
             else => return e,
         };
     }
 }
 
-inline fn apply_row(row: Input, out: *Emitter(Output)) anyerror!void {
+inline fn applyRow(row: Input, out: *Emitter(Output)) anyerror!void {
     return if (@hasDecl(operator, "Config")) operator.row(configured, row, out) else operator.row(row, out);
 }
 

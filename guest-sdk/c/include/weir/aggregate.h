@@ -47,7 +47,7 @@ void weir_finish(uint32_t row, const weir_batch *accumulators, weir_out *output)
 
 /* DEFINED BY THE OPERATOR WHERE THERE IS AN INVERSE: sliding windows then cost what changes, not what they span. Takes a
  * part out of a total that it had been merged into. Answers whether nothing remains, as if no row had ever been added: the
- * host then drops the key. */
+ * host then drops the key, and nothing need be put. */
 __attribute__((weak)) bool weir_retract(uint32_t row, const weir_batch *totals, const weir_batch *parts, weir_out *rest);
 
 #endif

@@ -1,7 +1,7 @@
 /* The operator's `config` of the pipeline file, and the JSON that is in it.
  *
- * Each weir_config_… looks a key up. A value of another type fails the call with a message; so does, after weir_configure,
- * a key that was never asked for, since a key without effect must not go unnoticed. */
+ * Each weir_config_… looks a key up. A value of another type fails the call with a message; so does, after
+ * weir_configure, a key that was never asked for, since a key without effect must not go unnoticed. */
 #ifndef WEIR_CONFIG_H
 #define WEIR_CONFIG_H
 

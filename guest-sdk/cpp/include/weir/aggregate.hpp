@@ -11,7 +11,7 @@
 //         std::optional<total> create(const in &row) const;           // or `return weir::reject("why");`
 //         void merge(total &whole, const total &part) const;          // must be associative
 //         out finish(const total &whole) const;
-//         bool retract(total &whole, const total &part) const;        // optional: the inverse of merge; true: nothing remains
+//         bool retract(total &whole, const total &part) const;        // optional: its inverse; true: nothing remains
 //     };
 //     WEIR_AGGREGATE(operator_of_mine, in, total, out)
 //
@@ -156,7 +156,8 @@ class aggregate {
 
 } // namespace weir
 
-// Makes a class the component, whose rows are read as `In`, folded into `Total` and answered with as `Out`. Once, in one file.
+// Makes a class the component, whose rows are read as `In`, folded into `Total` and answered with as `Out`. Once, in one
+// file.
 #define WEIR_AGGREGATE(Operator, In, Total, Out)                                                                          \
     using weir_exported = weir::aggregate<Operator, In, Total, Out>;                                                      \
     extern "C" bool exports_weir_operator_aggregate_configure(                                                            \

@@ -46,8 +46,8 @@ class parts {
   public:
     void push(std::string_view text, std::string_view source) {
         // Below the source it wraps round, to beyond its end.
-        std::size_t start =
-            text.empty() ? 0 : reinterpret_cast<std::uintptr_t>(text.data()) - reinterpret_cast<std::uintptr_t>(source.data());
+        auto address = [](std::string_view of) { return reinterpret_cast<std::uintptr_t>(of.data()); };
+        std::size_t start = text.empty() ? 0 : address(text) - address(source);
         if (start > source.size() || text.size() > source.size() - start) [[unlikely]] {
             panic("what is emitted as a part of a column is no part of it");
         }

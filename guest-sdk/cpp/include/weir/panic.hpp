@@ -1,5 +1,5 @@
-// The end of an instance: what went wrong goes to the log, since the trap that follows says nothing. `assert` and `abort` do
-// the same.
+// The end of an instance: what went wrong goes to the log, since the trap that follows says nothing. `assert` and `abort`
+// do the same.
 #pragma once
 
 #include <cassert>

@@ -1,6 +1,8 @@
 // The rows of a call, as structs whose members are columns.
 #pragma once
 
+#include <array>
+
 #include "view.hpp"
 
 namespace weir {
@@ -12,6 +14,10 @@ class rows {
     explicit rows(const weir_operator_rows_batch_t &batch)
         : rows(batch, std::make_index_sequence<width<Row>>()) {}
 
+    // Of a batch with other columns, too: those at `indices` are the row's.
+    rows(const weir_operator_rows_batch_t &batch, const std::array<std::uint32_t, width<Row>> &indices)
+        : rows(batch, indices, std::make_index_sequence<width<Row>>()) {}
+
     std::uint32_t size() const { return size_; }
 
     // A column by its place in Row::columns.
@@ -22,7 +28,7 @@ class rows {
 
     // The row, or none if a member that is no optional is null in it.
     std::optional<Row> operator[](std::size_t row) const {
-        Row read;
+        Row read{};
         bool is_whole = true;
         for_columns<Row>([&](auto i) {
             const auto &view = std::get<i>(views_);
@@ -52,6 +58,11 @@ class rows {
     template <std::size_t... I>
     rows(const weir_operator_rows_batch_t &batch, std::index_sequence<I...>)
         : size_(batch.row_count), views_(view<type_at<Row, I>>(batch.columns.ptr[I])...) {}
+
+    template <std::size_t... I>
+    rows(const weir_operator_rows_batch_t &batch, const std::array<std::uint32_t, width<Row>> &indices,
+         std::index_sequence<I...>)
+        : size_(batch.row_count), views_(view<type_at<Row, I>>(batch.columns.ptr[indices[I]])...) {}
 
     std::uint32_t size_;
     typename mapped<Row, view>::type views_;

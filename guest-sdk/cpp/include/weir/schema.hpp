@@ -25,28 +25,29 @@ inline std::string listed(fields input) {
     return list;
 }
 
-// The index of a column. Fails the call where there is none; `verb` is what the operator does with it.
-inline std::uint32_t index_of(std::string_view name, fields input, std::string_view verb) {
+// The index of a column. Fails the call where there is none; `verb` is what the operator does with it, `place` what the fields
+// are those of.
+inline std::uint32_t index_of(std::string_view name, fields input, std::string_view verb, std::string_view place = "input") {
     for (std::uint32_t i = 0; i < input.size(); i++) {
         if (name_of(input[i]) == name) return i;
     }
-    fail("the input has no column `", name, "`, which the operator ", verb, "; it has ", listed(input));
+    fail("the ", place, " has no column `", name, "`, which the operator ", verb, "; it has ", listed(input));
     return 0;
 }
 
 // The indices of the columns that a row is read from.
 template <class Row>
-std::array<std::uint32_t, width<Row>> resolve(fields input) {
+std::array<std::uint32_t, width<Row>> resolve(fields input, std::string_view place = "input") {
     std::array<std::uint32_t, width<Row>> indices;
     for_columns<Row>([&](auto i) {
         constexpr data_type wanted = data_type_of<type_at<Row, i>>();
         std::string_view name = std::get<i>(Row::columns).name;
-        indices[i] = index_of(name, input, "reads");
+        indices[i] = index_of(name, input, "reads", place);
         if (indices[i] >= input.size()) return;
         auto found = static_cast<data_type>(input[indices[i]].data_type);
         if (found == wanted || current.failure) return;
-        fail("the operator reads column `", name, "` as ", name_of(wanted), ", but in the input it is ", name_of(found),
-             "; the input has ", listed(input));
+        fail("the operator reads column `", name, "` as ", name_of(wanted), ", but in the ", place, " it is ", name_of(found),
+             "; the ", place, " has ", listed(input));
     });
     return indices;
 }

@@ -1,5 +1,5 @@
-// Types that a column's values have in C++: bool, std::int64_t, double, std::string_view for text, and those that are here. A
-// std::optional is a column that may have nulls.
+// Types that a column's values have in C++: bool, std::int64_t, double, std::string_view for text, and those that are
+// here. A std::optional is a column that may have nulls.
 #pragma once
 
 #include <cstdint>
@@ -58,8 +58,8 @@ consteval data_type data_type_of() {
     else if constexpr (std::is_same_v<bare, timestamp>) return data_type::timestamp;
     else if constexpr (std::is_same_v<bare, std::string_view>) return data_type::utf8;
     else if constexpr (std::is_same_v<bare, binary>) return data_type::binary;
-    else static_assert(!sizeof(T), "a column is bool, std::int64_t, double, std::string_view, weir::timestamp, weir::binary, "
-                                   "or an optional of one");
+    else static_assert(!sizeof(T), "a column is bool, std::int64_t, double, std::string_view, weir::timestamp or "
+                                   "weir::binary, or an optional of one");
 }
 
 // A member of a row's struct, and the column that it is.

@@ -1,7 +1,7 @@
 /* An aggregate as a component: what the host calls, in terms of what the operator defines.
  *
- * Each answer has one row for each group, or for each row of what it is made of. It is begun here, and the operator puts the
- * values. */
+ * Each answer has one row for each group, or for each row of what it is made of. It is begun here, and the operator puts
+ * the values. */
 #include "../../internal.h"
 #include "weir/aggregate.h"
 
@@ -15,29 +15,24 @@ static weir_shape shape;
 static weir_schema accumulator;
 static weir_schema output;
 
-static uint32_t add(weir_schema *schema, const char *name, weir_type type, bool nullable) {
-    weir_schema_add(schema, name, type, nullable);
-    return schema->len - 1;
-}
-
 uint32_t weir_accumulate(weir_shape *shape, const char *name, weir_type type) {
     (void)shape;
-    return add(&accumulator, name, type, false);
+    return weir_schema_add(&accumulator, name, type, false);
 }
 
 uint32_t weir_accumulate_nullable(weir_shape *shape, const char *name, weir_type type) {
     (void)shape;
-    return add(&accumulator, name, type, true);
+    return weir_schema_add(&accumulator, name, type, true);
 }
 
 uint32_t weir_output(weir_shape *shape, const char *name, weir_type type) {
     (void)shape;
-    return add(&output, name, type, false);
+    return weir_schema_add(&output, name, type, false);
 }
 
 uint32_t weir_output_nullable(weir_shape *shape, const char *name, weir_type type) {
     (void)shape;
-    return add(&output, name, type, true);
+    return weir_schema_add(&output, name, type, true);
 }
 
 bool exports_weir_operator_aggregate_configure(wit_string_t *json, exports_weir_operator_aggregate_list_field_t *input,
@@ -72,13 +67,6 @@ static bool ended(batch_t *ret, failure_t *err) {
     return false;
 }
 
-/* Nobody reads the accumulator of a group whose rows are all rejected, but there must be one. */
-static void put_blank(weir_out *out) {
-    for (uint32_t i = 0; i < out->width; i++) {
-        if (out->columns[i].len == out->len - 1) weir_put_blank(out, i);
-    }
-}
-
 bool exports_weir_operator_aggregate_create(wit_list_u32_t *groups, batch_t *input,
                                             exports_weir_operator_aggregate_created_t *ret, failure_t *err) {
     weir_begin(0);
@@ -88,7 +76,8 @@ bool exports_weir_operator_aggregate_create(wit_list_u32_t *groups, batch_t *inp
         weir_group group = {groups->ptr[i], groups->ptr[i + 1]};
         weir_emit(&out, (uint32_t)i);
         weir_create(group, &rows, &out);
-        if (weir_rejected_since(group.first) >= group.end - group.first) put_blank(&out);
+        /* Nobody reads the accumulator of a group whose rows are all rejected, but there must be one. */
+        if (weir_rejected_since(group.first) >= group.end - group.first) weir_put_blanks(&out);
     }
     ret->accumulators = answer(&out, &accumulator);
     weir_take_rejects(&ret->rejects.ptr, &ret->rejects.len);
@@ -123,7 +112,7 @@ bool exports_weir_operator_aggregate_retract(batch_t *total, batch_t *part,
     for (uint32_t row = 0; row < totals.rows; row++) {
         weir_emit(&out, row);
         bool is_nothing = weir_retract && weir_retract(row, &totals, &parts, &out);
-        if (is_nothing) put_blank(&out);
+        if (is_nothing) weir_put_blanks(&out);
         nothing[row / 8] |= (uint8_t)(is_nothing << row % 8);
     }
     ret->f0 = answer(&out, &accumulator);
