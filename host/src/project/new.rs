@@ -20,8 +20,8 @@ const CACHE: &str = "__pycache__";
 const FILLED: &str = "in";
 const NAME: &str = "@NAME@";
 
-/// Crates that a project cannot be named as.
-const RESERVED: [&str; 7] = ["weir-guest", "weir-guest-macros", "wit-bindgen", "test", "core", "std", "alloc"];
+/// Crates and modules that a project cannot be named as.
+const RESERVED: [&str; 8] = ["weir", "weir-guest", "weir-guest-macros", "wit-bindgen", "test", "core", "std", "alloc"];
 
 /// What to write.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub fn write(new: &NewProject<'_>) -> Result<PathBuf> {
         bail!("`{name}` cannot be a name: begin with a lower-case letter, and use lower-case letters, digits, - and _");
     }
     if RESERVED.contains(name) {
-        bail!("`{name}` is the name of a crate that the project needs; choose another");
+        bail!("`{name}` is the name of a library that the project needs; choose another");
     }
     let dir = |of: &Language| SDKS.get_dir(of.folder()).with_context(|| format!("there is no SDK for {language:?}"));
     let (own, sdk) = (dir(language)?, dir(&language.of_sdk())?);

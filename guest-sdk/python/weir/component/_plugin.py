@@ -12,6 +12,7 @@ from wit_world.imports import log as host_log
 from .. import _trace, log
 from .._errors import Failure
 from .._operators import operator_of
+from . import _streams
 
 MODULE = "plugin"
 
@@ -26,6 +27,7 @@ def load(world: str) -> Any:
         raise SystemExit(_trace.told(error)) from None
     _trace.remember_sources(getattr(sys.modules[name], "__file__", None) for name in set(sys.modules) - before)
     log.set_sink(_log)
+    _streams.redirect()
     return operator
 
 
@@ -33,7 +35,8 @@ def _one(module: ModuleType, world: str) -> Any:
     operators = {name: made for name, value in vars(module).items() if (made := operator_of(value))}
     if len(operators) != 1:
         found = ", ".join(operators) or "none"
-        raise TypeError(f"{MODULE}.py is to have one operator, a function or class with one of weir's decorators: it has {found}")
+        one = "one operator, a function or class with one of weir's decorators"
+        raise TypeError(f"{MODULE}.py is to have {one}: it has {found}")
     [(name, operator)] = operators.items()
     if operator.world != world:
         raise TypeError(f"`{name}` is an operator of the world `{operator.world}`, and plugin.toml says `{world}`")
@@ -62,4 +65,5 @@ def _call(call: Callable, arguments: tuple, failures: Any) -> Any:
         raise Err(str(failure)) from None
     except BaseException as error:
         _trace.tell(error)
+        _streams.silence()
         raise

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use wit_bindgen_core::{Files, wit_parser::Resolve};
 use wit_bindgen_go::Opts;
@@ -30,6 +30,9 @@ const COMPONENT: &str = "_component";
 /// What is built, in the project's folder.
 const MODULE: &str = "build/module.wasm";
 
+/// What the SDK exports in every component.
+const ALLOCATOR: &[u8] = b"cabi_realloc";
+
 /// The compiler's file of files that stand elsewhere than they seem to.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -48,7 +51,13 @@ pub(super) fn build(project: &Project) -> Result<Module> {
     tool::run(&mut command, INSTALL)?;
     let module = Module::read(project, Path::new(MODULE));
     let _ = fs::remove_file(project.folder().join(MODULE));
-    module
+    let module = module?;
+    let allocator = module.bytes.windows(ALLOCATOR.len()).any(|name| name == ALLOCATOR);
+    ensure!(
+        allocator,
+        "the project does not import `weir`: `func init() {{ weir.Export(operator) }}` in its package main"
+    );
+    Ok(module)
 }
 
 /// Writes the bindings and the overlay, and answers with where that is.
