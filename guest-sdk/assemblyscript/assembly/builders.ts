@@ -2,11 +2,34 @@
 
 import { SLICES, column, list } from "./abi";
 import { VarLenColumn } from "./columns";
-import { Buffer } from "./memory";
+import { Buffer, allocate } from "./memory";
 import { Field } from "./schema";
 
+/**
+ * Columns of so many rows, as a list of `rows.column`.
+ *
+ * @param what the rows are, for messages
+ */
+export function writeColumns(at: usize, builders: Builder[], rows: i32, what: string): void {
+  const columns = allocate(<usize>builders.length * column.size);
+  for (let i = 0; i < builders.length; i++) {
+    const builder = builders[i];
+    if (builder.length != rows) {
+      throw new Error(`column \`${builder.field.name}\` has ${builder.length} values for ${rows} ${what}`);
+    }
+    builder.finish(columns + <usize>i * column.size);
+  }
+  list.write(at, columns, builders.length);
+}
+
+/** `rows.batch` */
+export function writeBatch(at: usize, builders: Builder[], rows: i32, what: string): void {
+  store<i32>(at, rows);
+  writeColumns(at + 4, builders, rows, what);
+}
+
 /** One bit a row. */
-class Bits {
+export class Bits {
   length: i32 = 0;
   private bytes: Buffer = new Buffer();
 
@@ -55,7 +78,8 @@ export abstract class Builder {
     return <u8>this.field.type;
   }
 
-  protected abstract pushBlank(): void;
+  /** A value that nobody will read. */
+  abstract pushBlank(): void;
   protected abstract finishValues(at: usize): void;
 }
 
@@ -67,7 +91,7 @@ export class BooleanBuilder extends Builder {
     this.length++;
   }
 
-  protected pushBlank(): void {
+  pushBlank(): void {
     this.push(false);
   }
 
@@ -87,7 +111,7 @@ export class Int64Builder extends Builder {
     this.length++;
   }
 
-  protected pushBlank(): void {
+  pushBlank(): void {
     this.push(0);
   }
 
@@ -106,7 +130,7 @@ export class Float64Builder extends Builder {
     this.length++;
   }
 
-  protected pushBlank(): void {
+  pushBlank(): void {
     this.push(0);
   }
 
@@ -138,7 +162,7 @@ export abstract class VarLenBuilder extends Builder {
     this.offsets.push<i32>(<i32>this.data.size);
   }
 
-  protected pushBlank(): void {
+  pushBlank(): void {
     this.endValue();
   }
 
@@ -185,7 +209,7 @@ export class SliceBuilder extends Builder {
     this.length++;
   }
 
-  protected pushBlank(): void {
+  pushBlank(): void {
     this.push(0, 0);
   }
 

@@ -5,7 +5,7 @@ import { Field } from "./schema";
 
 // @ts-ignore: decorator
 @inline
-function bit(bitmap: usize, row: i32): bool {
+export function bit(bitmap: usize, row: i32): bool {
   return ((load<u8>(bitmap + (row >> 3)) >> (<u8>row & 7)) & 1) != 0;
 }
 

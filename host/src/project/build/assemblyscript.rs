@@ -3,30 +3,25 @@
 use std::fs;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::Module;
 use super::javascript::INSTALL;
-use crate::project::{Project, tool};
+use crate::operator::World;
+use crate::project::{Manifest, Project, tool};
 
 const OPERATOR: &str = "assembly/index.ts";
-
-/// The module that is compiled: what the host calls, made of the operator.
-const ENTRY: &str = r#"import { use } from "weir-guest/assembly/exports/transform";
-import Operator from "../assembly/index";
-
-use(new Operator());
-
-export { apply, applied, configure, configured, reallocate } from "weir-guest/assembly/exports/transform";
-"#;
 
 pub(super) fn build(project: &Project) -> Result<Module> {
     let folder = project.folder().canonicalize().with_context(|| project.folder().display().to_string())?;
     ensure!(folder.join(OPERATOR).exists(), "the operator is the default export of {OPERATOR}, which is not there");
+    let Manifest { identity, world, .. } = project.manifest();
+    let (name, _) = identity.as_ref().context("plugin.toml does not say `name`")?;
+    let world = world.context("plugin.toml does not say `world`")?;
     let out = project.out();
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let entry = out.join("entry.ts");
-    fs::write(&entry, ENTRY).with_context(|| format!("cannot write {}", entry.display()))?;
+    fs::write(&entry, entry_of(world)?).with_context(|| format!("cannot write {}", entry.display()))?;
     let module = tempfile::NamedTempFile::new_in(&out).context("cannot write to build/")?;
     let mut asc = Command::new(folder.join("node_modules/.bin/asc"));
     asc.args(["build/entry.ts", "--transform", "weir-guest/export-names.js", "-O3", "--enable", "simd"]);
@@ -37,6 +32,20 @@ pub(super) fn build(project: &Project) -> Result<Module> {
     asc.arg("--outFile").arg(module.path().canonicalize()?);
     tool::run(asc.current_dir(&folder), INSTALL)?;
     let bytes = fs::read(module.path()).context("cannot read what asc wrote")?;
-    let (name, _) = project.manifest().identity.as_ref().context("plugin.toml does not say `name`")?;
     Ok(Module { bytes, out: out.join(name).with_extension("wasm") })
+}
+
+/// The module that is compiled: what the host calls, made of the operator.
+fn entry_of(world: World) -> Result<String> {
+    let functions = match world {
+        World::Transform => "apply",
+        World::Aggregate => "create, finish, merge, retract",
+        World::State => "update",
+        World::Sink => bail!("sinks cannot be written in AssemblyScript; in TypeScript and Rust they can"),
+    };
+    let exports = format!("weir-guest/assembly/exports/{world}");
+    Ok(format!(
+        "import {{ use }} from \"{exports}\";\nimport Operator from \"../assembly/index\";\n\nuse(new Operator());\n\n\
+         export {{ answered, configure, reallocate, {functions} }} from \"{exports}\";\n"
+    ))
 }
