@@ -30,7 +30,8 @@ fn main() {
     let registry = Registry::at(folder.path());
     let components = Components::new(Engine::new().unwrap(), Registry::at(folder.path()), folder.path());
     let given = std::env::args().skip(1).filter_map(|arg| Some(arg.split_once('=')?).map(own));
-    let mut languages: Vec<Language> = given.map(|(name, file)| Language::new(name, &file, &registry, &components)).collect();
+    let mut languages: Vec<Language> =
+        given.map(|(name, file)| Language::new(name, &file, &registry, &components)).collect();
     let lines = lines();
     let batch = RecordBatch::try_new(schema(), vec![text(&lines)]).unwrap();
     let one = batch.slice(0, 1);

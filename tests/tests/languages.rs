@@ -97,12 +97,12 @@ const CLANG: [&str; 2] = ["clang-19", "zig"];
 
 #[test]
 fn given_a_new_project_in_c_when_followed_to_its_end_then_it_runs_in_a_pipeline() {
-    follow("c", &CLANG, &["transform", "aggregate"]);
+    follow("c", &CLANG, &["transform", "aggregate", "state"]);
 }
 
 #[test]
 fn given_a_new_project_in_cpp_when_followed_to_its_end_then_it_runs_in_a_pipeline() {
-    follow("cpp", &CLANG, &["transform", "aggregate"]);
+    follow("cpp", &CLANG, &["transform", "aggregate", "state"]);
 }
 
 #[test]
@@ -132,12 +132,13 @@ fn given_a_new_project_in_typescript_when_followed_to_its_end_then_it_runs_in_a_
 
 #[test]
 fn given_a_new_project_in_assemblyscript_when_followed_to_its_end_then_it_runs_in_a_pipeline() {
-    follow("assemblyscript", &["npm"], &["transform"]);
+    follow("assemblyscript", &["npm"], &["transform", "aggregate", "state"]);
 }
 
 #[test]
 fn given_a_python_exception_when_it_is_not_caught_then_its_message_and_trace_are_told() {
-    let (raises, told) = ("    raise ValueError(\"not today\")\n    for name", ["ValueError: not today", "plugin.py", "line"]);
+    let (raises, told) =
+        ("    raise ValueError(\"not today\")\n    for name", ["ValueError: not today", "plugin.py", "line"]);
     goes_wrong("python", &["componentize-py"], "plugin.py", "    for name", raises, &told);
 }
 

@@ -5,7 +5,8 @@
 use std::process::{Command, Stdio};
 
 use serde_json::json;
-use weir_tests::http::post;
+use weir_tests::Folder;
+use weir_tests::http::{free_address, post};
 use weir_tests::tally::{Tally, says};
 
 /// A command that waits for the end of a trial.

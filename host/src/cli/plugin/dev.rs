@@ -19,8 +19,17 @@ use crate::project::{Built, Project};
 const QUIET: Duration = Duration::from_millis(200);
 
 /// What builds write into a project's folder.
-const NOT_SOURCES: [&str; 9] =
-    ["build", "target", "node_modules", "__pycache__", ".git", "Cargo.lock", "package-lock.json", ".zig-cache", "go.sum"];
+const NOT_SOURCES: [&str; 9] = [
+    "build",
+    "target",
+    "node_modules",
+    "__pycache__",
+    ".git",
+    "Cargo.lock",
+    "package-lock.json",
+    ".zig-cache",
+    "go.sum",
+];
 
 /// What to build, and where it runs.
 #[derive(Debug, clap::Args)]

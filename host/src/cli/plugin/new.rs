@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             "  npm install             # the SDK and the tools\n  npm test                # the function, natively\n"
         }
         Language::AssemblyScript => "  npm install             # the SDK and the compiler\n",
-        Language::C | Language::Cpp | Language::Zig => \"\",
+        Language::C | Language::Cpp | Language::Zig => "",
     };
     outln!(
         "{name}/ written. Now:\n  cd {name}\n{natively}  weir plugin build       # the component\n  weir plugin test        # \
