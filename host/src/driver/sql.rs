@@ -15,6 +15,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::sql::sqlparser::parser::ParserError;
 
 use crate::plan::{Hole, QUERY_ROWS, fill};
 use crate::time::BatchTime;
@@ -95,12 +96,17 @@ impl Query {
 
 /// DataFusion's error without its own words for where it arose and where it looks for tables.
 pub(crate) fn readable(error: &DataFusionError) -> String {
+    if let DataFusionError::SQL(error, _) = error.find_root()
+        && let ParserError::ParserError(text) | ParserError::TokenizerError(text) = error.as_ref()
+    {
+        return format!("this is not SQL: {text}");
+    }
     let text = error.find_root().strip_backtrace();
     // A kind stands before its own text, and before each of those that the text lists.
     let text = text.replace("Error during planning: ", "").replace("Internal error: ", "");
     // It asks for a report to DataFusion's authors whenever a function does not take what it is given.
     let text = text.split(".\nThis issue was likely caused by").next().unwrap_or_default();
-    text.replace("datafusion.public.", "")
+    text.strip_prefix("Schema error: ").unwrap_or(text).replace("datafusion.public.", "")
 }
 
 /// The streams and tables that a query reads.

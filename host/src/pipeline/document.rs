@@ -25,7 +25,7 @@ impl<'t> Document<'t> {
         };
         match errors.is_empty() {
             true => Ok(document),
-            false => Err(Problems::new(errors.iter().map(problem).collect())),
+            false => Err(Problems::new(without_echoes(text, &errors).map(problem).collect())),
         }
     }
 
@@ -82,6 +82,23 @@ impl<'t> Document<'t> {
             Some((key, value))
         })
     }
+}
+
+/// What a parser says of a table that is there twice, it says of each of its keys, too.
+fn without_echoes<'e>(text: &str, errors: &'e [toml::de::Error]) -> impl Iterator<Item = &'e toml::de::Error> {
+    let mut doubled = 0;
+    errors.iter().filter(move |error| {
+        let at = error.span().map_or(text.len(), |span| span.start);
+        let is_doubled = error.message() == "duplicate key";
+        let line = text.get(..at).map_or(0, |before| before.rfind('\n').map_or(0, |newline| newline + 1));
+        if is_doubled && at < doubled {
+            return false;
+        }
+        if is_doubled && text[line..].starts_with('[') {
+            doubled = text[at..].find("\n[").map_or(text.len(), |next| at + next);
+        }
+        true
+    })
 }
 
 type Entry<'a, 't> = (&'a Spanned<toml::de::DeString<'t>>, &'a Spanned<DeValue<'t>>);

@@ -19,7 +19,6 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
-use datafusion::sql::sqlparser::parser::ParserError;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
@@ -195,15 +194,9 @@ fn told(error: &anyhow::Error, memory: Size) -> String {
              or start the host with more, as in `weir run --query-memory \"1 GiB\"`"
         );
     }
-    if let DataFusionError::SQL(error, _) = found.find_root()
-        && let ParserError::ParserError(text) | ParserError::TokenizerError(text) = error.as_ref()
-    {
-        return format!("this is not SQL: {text}");
-    }
     let text = readable(found).replace("datafusion.state.", "state.");
-    let text = text.strip_prefix("Schema error: ").unwrap_or(&text);
     match text.starts_with("table '") && text.ends_with("not found") {
         true => format!("{text}: what can be asked is listed by `weir sql --tables`"),
-        false => text.to_owned(),
+        false => text,
     }
 }
