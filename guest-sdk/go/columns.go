@@ -115,7 +115,9 @@ func (a *Answer[Out]) Reject(row int, reason string) {
 // [Timestamps] and [Bools]. An output column may have nulls where its tag says so: `weir:"name,null"`. An error stops the
 // job. How many rows come in a call is the host's choice, and nothing may depend on it; nulls are the function's own
 // affair.
-func Columns[In, Out, Config any](f func(rows int, in *In, config *Config) (Answer[Out], error), options ...Option) *Transform {
+func Columns[In, Out, Config any](
+	f func(rows int, in *In, config *Config) (Answer[Out], error), options ...Option,
+) *Transform {
 	var (
 		in, out *record.Record
 		config  *Config

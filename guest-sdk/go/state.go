@@ -101,7 +101,9 @@ type updates[Key, In, Remembered, Out any] struct {
 	keyColumns          []uint32
 }
 
-func (u *updates[Key, In, Remembered, Out]) configure(config string, keys, columns []wire.Field) (shape wire.StateShape, err error) {
+func (u *updates[Key, In, Remembered, Out]) configure(
+	config string, keys, columns []wire.Field,
+) (shape wire.StateShape, err error) {
 	if u.key, u.in, err = recordsOf[Key, In](); err != nil {
 		return shape, err
 	}

@@ -86,7 +86,11 @@ def test_a_key_remembers_and_is_woken():
     run = testing.state(Visits, key="name")
     answer = run.batch(START, {"ann": [Purchase(5), Purchase(-1)], "nobody": [Purchase(1)], None: [Purchase(2)]})
     assert answer.rows == []
-    assert answer.rejects == [(1, "a price below nothing"), (2, "nobody buys nothing"), (3, "of the key, `name` is null")]
+    assert answer.rejects == [
+        (1, "a price below nothing"),
+        (2, "nobody buys nothing"),
+        (3, "of the key, `name` is null"),
+    ]
     assert run.states == {"ann": {"count": 1, "spent": 5}}
     run.batch(START + timedelta(seconds=5), {"ann": [Purchase(2)]})
     assert run.batch(START + timedelta(seconds=14)).rows == []

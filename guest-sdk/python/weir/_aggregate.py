@@ -1,7 +1,7 @@
 """Aggregates: the rows of a key to one row, in several steps.
 
-    rows --create--> accumulators --merge--> one accumulator --finish--> output
-                                    retract: takes a part out of a total again
+rows --create--> accumulators --merge--> one accumulator --finish--> output
+                                retract: takes a part out of a total again
 """
 
 from functools import reduce

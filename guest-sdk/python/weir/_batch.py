@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from ._bits import unpack
-from ._kinds import Kind
 from ._record import Record, Spec, column_of, values_of
 from ._rejects import in_order
 from ._wire import Batch, Column, Emitted, Slices, VarLen

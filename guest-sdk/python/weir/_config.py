@@ -1,4 +1,4 @@
-"""An operator's config: the JSON of the pipeline file, into a dataclass or NamedTuple, checked against its annotations."""
+"""An operator's config: the JSON of the pipeline file, into a dataclass or NamedTuple, by its annotations."""
 
 import dataclasses
 import json

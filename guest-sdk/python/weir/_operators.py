@@ -50,7 +50,7 @@ def flat_map(function: F, /) -> F: ...
 @overload
 def flat_map(*, keep: Keep = ()) -> Callable[[F], F]: ...
 def flat_map(function: F | None = None, /, *, keep: Keep = ()) -> Any:
-    """Makes a function from a row to any number of rows the operator: `def f(row: In) -> Iterator[Out]`, best a generator.
+    """Makes a function from a row to any number of rows the operator: `def f(row: In) -> Iterator[Out]`.
 
     For the config and `keep` see `map`.
     """
@@ -65,7 +65,7 @@ def batch(*, keep: Keep = ()) -> Callable[[F], F]: ...
 def batch(function: F | None = None, /, *, keep: Keep = ()) -> Any:
     """Makes a function over whole columns the operator: `def f(rows: Rows[In]) -> Answer[Out]`.
 
-    How many rows come in a call is the host's choice, and nothing may depend on it. For the config and `keep` see `map`.
+    How many rows come in a call is the host's choice, and nothing may depend on it. For config and `keep` see `map`.
     """
     decorate = lambda function: _mark(function, lambda: Whole(function, keep))
     return decorate if function is None else decorate(function)
@@ -86,11 +86,11 @@ def state(decorated: C, /) -> C: ...
 @overload
 def state(*, version: int = 1) -> Callable[[C], C]: ...
 def state(decorated: C | None = None, /, *, version: int = 1) -> Any:
-    """Makes a class that remembers something of each key the operator. Its fields, if it is a dataclass, are the config.
+    """Makes a class that remembers something of each key the operator. A dataclass is its own config.
 
     It has `update(self, before: Remembered | None, rows: Group[In], turn: Turn[Out]) -> Remembered | Fate`. With a
-    parameter `key: Key` after `self` it is given the key's columns. Raise `version` whenever the meaning or the fields of
-    what is remembered change.
+    parameter `key: Key` after `self` it is given the key's columns. Raise `version` whenever the meaning or the fields
+    of what is remembered change.
     """
     decorate = lambda decorated: _mark(decorated, lambda: State(decorated, version))
     return decorate if decorated is None else decorate(decorated)

@@ -26,7 +26,9 @@ class Signature:
     def row_and_config(self) -> tuple[Any, Any]:
         """Those of `(row)` or `(row, config)`."""
         if len(self.names) not in (1, 2):
-            raise TypeError(f"{self.of} takes ({', '.join(self.names)}); it is to take a row, and a config if it needs one")
+            raise TypeError(
+                f"{self.of} takes ({', '.join(self.names)}); it is to take a row, and a config if it needs one"
+            )
         row = self.of_parameter(self.names[0], "the row's class")
         config = self.of_parameter(self.names[1], "the config's class") if len(self.names) == 2 else None
         return row, config

@@ -1,7 +1,7 @@
 """What an exception says goes to the task's log, since the trap that follows says nothing.
 
-`traceback` of the standard library opens files, of which a component has none: the lines that it quotes are kept when the
-component is made.
+`traceback` of the standard library opens files, of which a component has none: the lines that it quotes are kept when
+the component is made.
 """
 
 import re

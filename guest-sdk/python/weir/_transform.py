@@ -22,7 +22,7 @@ class Transform:
 
     def __init__(self, function: Callable, keep: Keep):
         if isinstance(keep, str) and keep != "all":
-            raise TypeError(f"`keep` is a list of columns, or \"all\", not {keep!r}")
+            raise TypeError(f'`keep` is a list of columns, or "all", not {keep!r}')
         self.function = function
         self.keep = keep
         self.signature = Signature(function)
@@ -112,7 +112,9 @@ class FlatMap(RowByRow):
         returned = self.signature.returned("`Iterator[…]` of the output row's class")
         arms = get_args(returned)
         if not arms:
-            raise TypeError(f"{self.signature.of} returns {returned!r}: annotate it with `Iterator[…]` of the output row's class")
+            raise TypeError(
+                f"{self.signature.of} returns {returned!r}: annotate it with `Iterator[…]` of the output row's class"
+            )
         self.added = Record(arms[0])
 
     settle = staticmethod(list)
@@ -127,7 +129,9 @@ class Whole(Transform):
         if not isinstance(returned, type) and get_args(returned):
             self.added = Record(get_args(returned)[0])
         elif returned is not Answer:
-            raise TypeError(f"{self.signature.of} returns {returned!r}: annotate it with `weir.Answer[…]` of the output row's class")
+            raise TypeError(
+                f"{self.signature.of} returns {returned!r}: annotate it with `weir.Answer[…]` of the output row's class"
+            )
 
     def row_class(self, annotation: Any) -> Any:
         arms = get_args(annotation)
@@ -140,4 +144,3 @@ class Whole(Transform):
         if not isinstance(returned, Answer):
             raise TypeError(f"{self.signature.of} is to return a `weir.Answer`, not {returned!r}")
         return returned.emitted(self.added, batch.row_count)
-

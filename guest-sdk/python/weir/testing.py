@@ -3,8 +3,8 @@
     answer = testing.transform(mentions, config={"shortest": 3}).run([{"user": "ada", "text": "@bela"}])
     assert answer.rows == [{"user": "ada", "mention": "bela"}]
 
-Rows are dicts, or instances of a dataclass or NamedTuple. Types of columns are those that the operator reads; of others,
-those of the values, or of a `schema` like `{"user": str | None}`.
+Rows are dicts, or instances of a dataclass or NamedTuple. Types of columns are those that the operator reads; of
+others, those of the values, or of a `schema` like `{"user": str | None}`.
 """
 
 from ._testing import Answer, aggregate, state, transform

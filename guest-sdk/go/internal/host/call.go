@@ -11,8 +11,9 @@ import (
 // LevelError is that of Log.
 const LevelError = 3
 
-// collectAfter is how many bytes may have been allocated since the last collection before the next call begins with one.
-const collectAfter = 64 << 20
+// collectAfter is how many bytes may have been allocated since the last collection before the next call begins with one:
+// a part of what an instance may have, which is 64 MiB unless the pipeline says otherwise.
+const collectAfter = 12 << 20
 
 var live uint64
 

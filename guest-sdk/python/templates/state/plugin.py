@@ -8,7 +8,7 @@ import weir
 
 @dataclass
 class Reading:
-    """What is read of a row. Other columns do not cross into the sandbox; those of the key come as `key`, if asked for."""
+    """What is read of a row. Other columns do not cross into the sandbox; those of the key can come as `key`."""
 
     value: float
 

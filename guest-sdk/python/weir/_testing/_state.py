@@ -24,8 +24,8 @@ def state(
     config: Mapping[str, Any] | None = None,
     timeout: timedelta | None = None,
 ) -> "State":
-    """An operator with state to be run: with the names of the key's columns, a config as in a pipeline file, and the time
-    after which a key without rows has its last call.
+    """An operator with state to be run: with the names of the key's columns, a config as in a pipeline file, and the
+    time after which a key without rows has its last call.
     """
     return State(decorated, [key] if isinstance(key, str) else list(key), config, timeout)
 
@@ -40,9 +40,7 @@ class _Entry:
 class State:
     """An operator with state, and what is kept of each key. Start with `state`."""
 
-    def __init__(
-        self, decorated: type, key: list[str], config: Mapping[str, Any] | None, timeout: timedelta | None
-    ):
+    def __init__(self, decorated: type, key: list[str], config: Mapping[str, Any] | None, timeout: timedelta | None):
         self._decorated, self._key, self._config = decorated, key, json.dumps(config or {})
         self._timeout = None if timeout is None else to_milliseconds(timeout)
         self._known: dict[Key, _Entry] = {}
@@ -55,8 +53,8 @@ class State:
     def batch(
         self, at: datetime, groups: Mapping[Key, Iterable[Any]] | None = None, *, schema: Schema | None = None
     ) -> Answer:
-        """Runs a batch that ends at a time: the rows of each key. Keys with rows are called in the order given, then those
-        that are due. Rejects count rows over all keys.
+        """Runs a batch that ends at a time: the rows of each key. Keys with rows are called in the order given, then
+        those that are due. Rejects count rows over all keys.
         """
         operator, now = expected(self._decorated, "state"), to_milliseconds(at)
         calls = {key: list(rows) for key, rows in (groups or {}).items()}

@@ -26,7 +26,7 @@ class Transform:
     def run(
         self, rows: Iterable[Any], *, schema: Schema | None = None, at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     ) -> Answer:
-        """Runs it on rows, in a batch that ends at a time. Raises ValueError where it does not take the config or rows."""
+        """Runs it in a batch that ends at a time. Raises ValueError where it does not take the config or the rows."""
         operator = expected(self._decorated, "transform")
         table = Table.of(rows, schema, operator.row)
         fields = table.fields()
