@@ -23,7 +23,7 @@ use crate::cli::check::operators;
 use crate::counted::counted;
 use crate::data_dir::{DataDir, PipelineDir};
 use crate::driver::{Bundle, DeadLetters, Ground, Setup, SystemClock, Typed, Unbundled, cores};
-use crate::operator::{Usage, World, componentize, inspect};
+use crate::operator::{ComponentName, Usage, World, componentize, identity, inspect};
 use crate::origin::Origin;
 use crate::pipeline::Pipeline;
 use crate::plan::{OperatorMeter, Operators};
@@ -140,12 +140,16 @@ fn run_on(args: &Args, data: &DataDir) -> Result<()> {
         runtime.block_on(unbundled(&bundle, component, &args.file, &trial, data)).with_context(at)?
     } else {
         let world = inspect(&componentize(&bytes).with_context(at)?).with_context(at)?.world;
-        trial.registry().register(&bytes, Some("operator"), Some("trial")).with_context(at)?;
+        // Errors name it as its author does.
+        let own = identity(&bytes);
+        let (name, version) =
+            own.as_ref().map_or(("operator", "trial"), |own| (own.name.as_str(), own.version.as_str()));
+        let entry = trial.registry().register(&bytes, Some(name), Some(version)).with_context(at)?;
         ensure!(
             world != World::Sink || expected.is_none(),
             "a sink sends requests, not rows: --expect is for operators"
         );
-        runtime.block_on(trial_run(&pipeline(args, world)?, world, args, &trial, data, &printed))?
+        runtime.block_on(trial_run(&pipeline(args, world, &entry.name)?, world, args, &trial, data, &printed))?
     };
     eprintln!("{used}");
     if let Some(expected) = expected {
@@ -210,7 +214,7 @@ async fn unbundled(bundle: &Bundle, component: &[u8], file: &Path, trial: &DataD
 }
 
 /// The pipeline file of the trial.
-fn pipeline(args: &Args, world: World) -> Result<String> {
+fn pipeline(args: &Args, world: World, component: &ComponentName) -> Result<String> {
     let input = args.input.as_ref().context("name the rows with --input, or give a bundle (see `weir bundle`)")?;
     let input = input.canonicalize().with_context(|| format!("cannot read {}", input.display()))?;
     let config: toml::Table =
@@ -245,13 +249,13 @@ fn pipeline(args: &Args, world: World) -> Result<String> {
     file.insert("sources".into(), table("rows", source));
     if world == World::Sink {
         let mut sink = toml::toml! { type = "component" inputs = ["rows"] on_reject = "skip" };
-        sink.insert(kind.into(), "operator@trial".into());
+        sink.insert(kind.into(), component.to_string().into());
         sink.insert("config".into(), config.into());
         file.insert("sinks".into(), table("operator", sink));
         return Ok(toml::to_string(&file)?);
     }
     let mut operator = toml::toml! { inputs = ["rows"] on_reject = "dead-letter" };
-    operator.insert(kind.into(), "operator@trial".into());
+    operator.insert(kind.into(), component.to_string().into());
     operator.insert("config".into(), config.into());
     operator.insert("key".into(), args.key.clone().into());
     if let Some(timeout) = args.timeout {

@@ -29,7 +29,8 @@ struct Time {
 
 impl Clock {
     pub(super) fn at(batch: BatchTime) -> Self {
-        Self(Mutex::new(Time { now: batch.as_millis().saturating_mul(1_000_000), next: None }))
+        // Go takes a clock that stands at 0 for one that is broken.
+        Self(Mutex::new(Time { now: batch.as_millis().saturating_mul(1_000_000).max(1), next: None }))
     }
 
     fn time(&self) -> MutexGuard<'_, Time> {

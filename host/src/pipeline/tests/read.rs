@@ -3,11 +3,22 @@
 use super::{check, check_added};
 
 #[test]
+fn a_misspelt_type_is_named() {
+    let told = "4:1: unknown key `typ` in [sources.b]; did you mean `type`?";
+    check_added("[sources.b]\ntyp = 'file'\npath = 'b'", &[told]);
+}
+
+#[test]
 fn what_is_not_toml_is_refused() {
     check("a = [1,\n", &["1:8: not TOML: unclosed array, expected `]`"]);
     check(
         "a = 1\na = 2\n[b\nc = ?\n",
         &["2:1: not TOML: duplicate key", "3:3: not TOML: unclosed table, expected `]`"],
+    );
+    // The keys of a doubled table say nothing more.
+    check(
+        "[a]\nb = 1\nc = 1\n[a]\nb = 1\nc = 1\n[d]\ne = 1\ne = 1\n",
+        &["4:2: not TOML: duplicate key", "9:1: not TOML: duplicate key"],
     );
 }
 
