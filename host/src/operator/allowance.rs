@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::instance::CallError;
+use super::verdict::CallError;
 
 /// The fuel that an operator has in a batch.
 #[derive(Debug)]

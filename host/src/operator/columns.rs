@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, Timestam
 use arrow::record_batch::RecordBatch;
 use wasmtime::component::{ComponentType, Lift, Lower};
 
-use super::instance::CallError;
+use super::verdict::CallError;
 use crate::rows::ColumnType;
 
 /// `data-type` of the interface.

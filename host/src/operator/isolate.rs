@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::instance::{CallError, Verdict};
+use super::verdict::{CallError, Verdict};
 
 /// An operator at work that can be called on any range of units, and be given a fresh instance.
 pub(super) trait Attempt {

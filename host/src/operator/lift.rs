@@ -14,7 +14,7 @@ use arrow::datatypes::{Field, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use super::columns::{BatchOut, ColumnOut, Lowered, SlicesOut, ValuesOut, VarLenOut};
-use super::instance::{CallError, Verdict, contract};
+use super::verdict::{CallError, Verdict, contract};
 use crate::rows::{ColumnType, of_columns};
 use crate::units::Size;
 

@@ -26,6 +26,7 @@ pub(crate) mod sample;
 mod sink;
 mod state;
 mod transform;
+mod verdict;
 mod version;
 mod wasi;
 
@@ -37,7 +38,7 @@ pub use engine::Engine;
 pub use http::{Http, HttpError, HttpRequest, HttpResponse};
 pub use identity::{Identity, identity, with_identity};
 pub use inspect::{Kind, NotAnOperator, World, componentize, inspect};
-pub use instance::{CallError, Limits, LogLevel, Usage, Verdict};
+pub use instance::{Limits, LogLevel, Usage};
 pub use moment::Moment;
 pub use reference::{ComponentName, NotAReference, Reference};
 pub use registry::{Entry, Registry};
@@ -47,4 +48,5 @@ pub use runner::{
 pub use sink::{NotDelivered, Part, SinkOperator, SinkTask};
 pub use state::{Cause, Fate, Migration, State, Touched};
 pub use transform::{Reject, Transform};
+pub use verdict::{CallError, Verdict};
 pub use version::InterfaceVersion;

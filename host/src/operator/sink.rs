@@ -12,9 +12,10 @@ use wasmtime::component::{ComponentType, Lift, Lower, TypedFunc};
 use super::columns::{BatchIn, Lowered, WitField, WitReject, wit_fields};
 use super::compiled::Compiled;
 use super::http::Http;
-use super::instance::{CallError, Export, Guest, Limits, LogLevel, Usage, bounded, configured, contract};
+use super::instance::{Export, Guest, Limits, LogLevel, Usage, configured};
 use super::moment::Moment;
 use super::transform::{Reject, read_columns, rejects};
+use super::verdict::{CallError, bounded, contract};
 use crate::time::BatchTime;
 
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]

@@ -9,10 +9,11 @@ use wasmtime::component::{ComponentType, Lift, Lower, TypedFunc};
 
 use super::columns::{BatchIn, BatchOut, Lowered, WitField, WitReject, arrow_field, bits, wit_fields};
 use super::compiled::Compiled;
-use super::instance::{CallError, Export, Guest, Limits, LogLevel, Usage, configured_keyed, contract, failure};
+use super::instance::{Export, Guest, Limits, LogLevel, Usage, configured_keyed};
 use super::lift;
 use super::moment::Moment;
 use super::transform::{Reject, read_columns, rejects, unique_names};
+use super::verdict::{CallError, contract, failure};
 
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
 #[component(record)]

@@ -12,11 +12,10 @@ use wasmtime::component::{ComponentType, Lift, TypedFunc};
 
 use super::columns::{BatchIn, ColumnOut, Lowered, WitField, WitReject, arrow_field, wit_fields};
 use super::compiled::Compiled;
-use super::instance::{
-    CallError, Export, Guest, Limits, LogLevel, Usage, Verdict, bounded, configured, contract, failure,
-};
+use super::instance::{Export, Guest, Limits, LogLevel, Usage, configured};
 use super::lift::{self, Cuttable};
 use super::moment::Moment;
+use super::verdict::{CallError, Verdict, bounded, contract, failure};
 use crate::rows::{ColumnType, of_columns};
 use crate::units::Size;
 

@@ -9,10 +9,10 @@ use arrow::record_batch::RecordBatch;
 
 use super::super::aggregate::{Aggregate, AggregateTask};
 use super::super::allowance::{Account, Allowance};
-use super::super::instance::{CallError, Verdict};
 use super::super::isolate::{Attempt, isolate};
 use super::super::moment::Moment;
 use super::super::transform::Reject;
+use super::super::verdict::{CallError, Verdict};
 use super::{Meter, about_no_row, join};
 use crate::rows::take as take_rows;
 

@@ -11,7 +11,8 @@ pub use transform::{Outcome, TransformRunner};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
-use super::instance::{CallError, LogLevel, Usage};
+use super::instance::{LogLevel, Usage};
+use super::verdict::CallError;
 use crate::rows::{concat as concat_rows, of_columns};
 
 /// What becomes of rows on which an operator goes wrong.

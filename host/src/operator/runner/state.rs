@@ -8,11 +8,11 @@ use arrow::buffer::BooleanBuffer;
 use arrow::record_batch::RecordBatch;
 
 use super::super::allowance::{Account, Allowance};
-use super::super::instance::{CallError, Verdict};
 use super::super::isolate::{Attempt, isolate};
 use super::super::moment::Moment;
 use super::super::state::{Cause, Fate, State, StateTask, Touched, Updated};
 use super::super::transform::Reject;
+use super::super::verdict::{CallError, Verdict};
 use super::{Meter, about_no_row, join};
 use crate::rows::take as take_rows;
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 
 use super::super::allowance::{Account, Allowance};
-use super::super::instance::{CallError, Verdict};
 use super::super::isolate::{Attempt, isolate};
 use super::super::moment::Moment;
 use super::super::transform::{Applied, Reject, Transform, TransformTask};
+use super::super::verdict::{CallError, Verdict};
 use super::{Isolation, Meter, about_no_row};
 
 /// Rows out and rows rejected of one chunk.

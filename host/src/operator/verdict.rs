@@ -1,0 +1,114 @@
+//! What it means that a call gave no result, in words that are the same on every host.
+
+use std::fmt;
+
+use crate::units::Size;
+
+/// Why a call gave no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallError {
+    /// The operator went wrong on what it was given; the same on every host, so the rows may be rejected for it.
+    Verdict(Verdict),
+    /// The operator said that it cannot go on: the job stops and shows the text.
+    Failure(String),
+    /// Something is wrong with this host, not with the operator or its rows.
+    Host(String),
+    /// No call was made: those before it have used up what the operator may use in the batch. The last of them, if it went
+    /// wrong.
+    Overspent(Option<Verdict>),
+}
+
+/// How an operator went wrong. Shown to people as the reason of a rejected row.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Verdict {
+    /// An `unreachable`, a division by zero, an access out of bounds and so on; with what the guest logged as error.
+    #[error("trapped: {trap}{}", said(.message))]
+    Trap {
+        /// wasmtime's name of the trap.
+        trap: String,
+        /// The guest's last word, usually its panic message.
+        message: Option<String>,
+    },
+    /// The call used up its fuel.
+    #[error("used up its fuel of {limit} for one call; raise `limits.fuel` if so much work is meant")]
+    Fuel {
+        /// The limit.
+        limit: u64,
+    },
+    /// The call trapped after the guest was denied memory.
+    #[error("wanted more memory than its limit of {limit}; raise `limits.memory` if so much is meant")]
+    Memory {
+        /// The limit.
+        limit: Size,
+    },
+    /// Too deep a recursion.
+    #[error("overflowed its stack of 512 KiB; look for a recursion that does not end")]
+    Stack,
+    /// The answer is larger than allowed.
+    #[error("answered with more than its limit of {limit}; raise `limits.output` if so much is meant")]
+    Output {
+        /// The limit.
+        limit: Size,
+    },
+    /// The answer breaks the interface's rules.
+    #[error("broke the operator interface: {0}")]
+    Contract(String),
+}
+
+fn said(message: &Option<String>) -> String {
+    message.as_ref().map(|m| format!("; the operator said: {m}")).unwrap_or_default()
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Verdict(verdict) => verdict.fmt(f),
+            Self::Failure(text) => write!(f, "gave up: {text}"),
+            Self::Host(text) => write!(f, "could not be run by this host: {text}"),
+            Self::Overspent(before) => {
+                let before = before.as_ref().map(|verdict| format!("; a call before {verdict}")).unwrap_or_default();
+                write!(f, "used more fuel than it may in a batch of its trial{before}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl CallError {
+    /// The same, of a call that was to be made because the one before went wrong.
+    pub(super) fn after(self, verdict: &Verdict) -> Self {
+        match self {
+            Self::Overspent(None) => Self::Overspent(Some(verdict.clone())),
+            other => other,
+        }
+    }
+}
+
+impl From<Verdict> for CallError {
+    fn from(verdict: Verdict) -> Self {
+        Self::Verdict(verdict)
+    }
+}
+
+pub(super) fn contract(text: impl Into<String>) -> CallError {
+    Verdict::Contract(text.into()).into()
+}
+
+/// What an operator said when it gave up.
+pub(super) fn failure(text: String) -> CallError {
+    CallError::Failure(bounded(text))
+}
+
+/// Most bytes that are kept of a text of a guest's: a reason, a failure, a panic message.
+const SHOWN: usize = 1024;
+
+/// A guest's text, cut to what a person can read.
+pub(super) fn bounded(mut text: String) -> String {
+    if text.len() > SHOWN {
+        let end = (0..=SHOWN).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
