@@ -284,6 +284,7 @@ fn given_a_swapped_component_that_stops_the_host_when_it_starts_with_drop_swaps_
     assert_eq!(host.runs(), "patient@0.1.0");
     let mut host = host.restart();
     assert_eq!(host.runs(), "patient@0.1.0");
+    host.swap(&["--back"]).refused(&["nothing to go back to"]);
     say(&mut host, "reject me");
     host.live.terminate();
     host.live.finish().ok();
@@ -310,4 +311,29 @@ fn given_a_rollback_that_a_query_does_not_bear_when_the_query_is_mended_then_the
     live.finish().ok();
     assert_eq!(folder.batches("out").column("line"), ["fine", "other", "last"]);
     assert_eq!(folder.batches("ones").column("one").last().unwrap().as_i64(), Some(4));
+}
+
+#[test]
+fn given_a_watched_swap_when_a_changed_pipeline_is_refused_then_nothing_has_changed() {
+    let mut host = lines("patient@0.1.0", "skip", "count(*)");
+    host.swap(&["picky@0.1.0", "--watch", "1000"]).ok();
+    say(&mut host, "fine");
+    let Tally { folder, live, pipeline, url } = host;
+    live.kill();
+    let wider =
+        "[operators.wider]\nsql = \"select line, 1 as one from lines\"\ninputs = [\"lines\"]\n[operators.tally]";
+    let changed = pipeline.replace("[operators.tally]", wider).replacen(
+        "inputs = [\"lines\"]\n        on_reject",
+        "inputs = [\"wider\"]\n        on_reject",
+        1,
+    );
+    folder.start(&changed).finish().refused(&["cannot keep the past batches of `tally`", "nothing was changed"]);
+    let wrong = Live::start(folder.command(&["run", "p.toml", "--give-up", "nope"])).finish();
+    wrong.refused(&["there is nothing to give up of `nope`"]);
+
+    let live = folder.start(&pipeline).started();
+    let mut host = Tally { folder, live, url, pipeline };
+    assert_eq!(host.runs(), "picky@0.1.0");
+    say(&mut host, "poison");
+    assert_eq!(host.runs(), "patient@0.1.0");
 }

@@ -40,14 +40,14 @@ struct Written {
 }
 
 impl Checkpointing {
-    /// Goes on from a checkpoint with these positions, made by `now`.
+    /// Goes on from a checkpoint with these positions, begun at `begun`.
     pub(super) fn new(
         checkpoints: Checkpoints,
         interval: Duration,
         positions: BTreeMap<String, Position>,
-        now: u64,
+        begun: u64,
     ) -> Self {
-        Self { checkpoints: Some(checkpoints), writing: None, interval, begun: now, positions, open: None }
+        Self { checkpoints: Some(checkpoints), writing: None, interval, begun, positions, open: None }
     }
 
     /// A batch was committed.

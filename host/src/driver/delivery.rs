@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::typed::Typed;
 use crate::operator::{Digest, Reference, Registry};
 use crate::origin::Origin;
-use crate::pipeline::SinkSpec;
+use crate::pipeline::{Pipeline, SinkSpec};
 use crate::plan::Operators;
 use crate::sink::{self, Granted, Sink, SinkComponent};
 use crate::time::BatchTime;
@@ -66,7 +66,25 @@ pub struct WaitingBatch {
     pub taken_over: bool,
 }
 
+/// Whether a sink delivers as its pipeline says.
+pub(super) fn is_named(pipeline: &Pipeline, sink: &str, with: &Delivers) -> bool {
+    let named = pipeline.sinks.get(sink);
+    matches!(named, Some(SinkSpec::Component { component, allow, .. }) if *component == with.component && *allow == with.allow)
+}
+
 impl Typed {
+    /// What runs that the pipeline does not name, by operator or sink.
+    pub(super) fn swapped_in(&self) -> Vec<(&str, &str)> {
+        let pipeline = &self.loaded.pipeline;
+        let operators = self.operators.iter().filter_map(|(name, operator)| {
+            let (call, spec) = (operator.call()?, pipeline.operators.get(name)?);
+            let named = spec.transform.as_ref().or(spec.aggregate.as_ref()).or(spec.state.as_ref())?;
+            (call.component != *named).then_some((name.as_str(), call.component.as_str()))
+        });
+        let sinks = self.delivering.iter().filter(|(sink, with)| !is_named(pipeline, sink, with));
+        operators.chain(sinks.map(|(sink, with)| (sink.as_str(), with.component.as_str()))).collect()
+    }
+
     /// What delivers the rows of each sink that is a component.
     pub(super) fn deliveries(&self, registry: &Registry) -> Result<BTreeMap<String, Delivers>> {
         let mut deliveries = BTreeMap::new();

@@ -1,4 +1,5 @@
-//! A pipeline file that has changed: what of the runs before it cannot go on with is named before anything starts.
+//! A pipeline that has changed, or runs something else than it did: what of the runs before it cannot go on with is named
+//! before anything starts.
 
 use std::collections::BTreeMap;
 
@@ -63,6 +64,7 @@ impl Misfits {
         }
     }
 
+    /// Whether something of an operator, source or stream does not fit.
     pub(super) fn has(&self, name: &str) -> bool {
         self.found.contains_key(name)
     }

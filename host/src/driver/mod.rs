@@ -211,11 +211,8 @@ impl Driver {
 
     /// What ended the stream, and what ran that the pipeline file does not name: the next start runs it, too.
     fn with_swaps(&self, error: anyhow::Error) -> anyhow::Error {
-        let operators = self.before.iter().filter(|(_, before)| !before.is_empty());
-        let operators = operators.filter_map(|(operator, _)| Some((operator, self.typed.runs(operator)?.component)));
-        let sinks = self.typed.delivering.iter().map(|(sink, with)| (sink, with.component.clone()));
-        let swaps: Vec<String> =
-            operators.chain(sinks).map(|(name, component)| format!("{component} in `{name}`")).collect();
+        let swaps = self.typed.swapped_in().into_iter();
+        let swaps: Vec<String> = swaps.map(|(name, component)| format!("{component} in `{name}`")).collect();
         if swaps.is_empty() || self.mode == Mode::Once {
             return error;
         }

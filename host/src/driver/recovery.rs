@@ -11,7 +11,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::batch::Purpose;
 use super::dead_letters::DeadLetters;
-use super::delivery::{Delivers, Redirected};
+use super::delivery::{Delivers, Redirected, is_named};
 use super::handle::WatchLimits;
 use super::log::{BatchLog, Cut, Record, Running, Shortened};
 use super::misfits::Misfits;
@@ -21,6 +21,7 @@ use super::typed::Typed;
 use crate::checkpoint::Restored;
 use crate::data_dir::PipelineDir;
 use crate::operator::{Digest, Registry};
+use crate::pipeline::Pipeline;
 use crate::plan::OperatorMeter;
 use crate::source::Position;
 use crate::storage::Storage;
@@ -175,37 +176,27 @@ impl Recovery {
         self.swapped.get(operator).filter(|(named, ran)| named.digest != ran.digest).map(|(_, ran)| ran)
     }
 
-    /// The swaps that are not gone on with, where the pipeline says itself what runs: as records of going back.
-    pub(super) fn dropped(&self, typed: &Typed, registry: &Registry) -> Result<Vec<Record>> {
+    /// The swaps that are not gone on with from batch `first` on, where the pipeline says itself what runs.
+    pub(super) fn dropped(&self, typed: &Typed, registry: &Registry, first: BatchTime) -> Result<Vec<Record>> {
         let mut dropped = Vec::new();
-        for (operator, runs) in self.swapped.keys().filter_map(|operator| Some((operator, typed.runs(operator)?))) {
-            if let Some(ran) = self.swapped_in(operator).filter(|ran| ran.digest != runs.digest) {
-                tracing::warn!(
-                    operator,
-                    runs = runs.component,
-                    swapped_in = ran.component,
-                    "the operator runs what the pipeline file names, not what had been swapped in"
-                );
-                dropped.push(Record::Swapped { from: ran.clone(), to: runs });
+        for (operator, to) in self.swapped.keys().filter_map(|operator| Some((operator, typed.runs(operator)?))) {
+            if let Some(from) = self.swapped_in(operator).filter(|ran| ran.digest != to.digest).cloned() {
+                let why = "the pipeline file names it".to_owned();
+                dropped.push(Record::RolledBack { from, to, first, why });
             }
         }
-        for (sink, delivers) in typed.deliveries(registry)? {
-            if let Some(before) = self.delivering.get(&sink).filter(|before| **before != delivers) {
-                tracing::warn!(
-                    sink,
-                    delivers = delivers.component,
-                    swapped_in = before.component,
-                    "component and grants of the sink are those that the pipeline file names, not those of the last swap"
-                );
-                dropped.push(Record::Redirected(Redirected { sink, from: before.clone(), to: delivers }));
+        for (sink, to) in typed.deliveries(registry)? {
+            if let Some(from) = self.delivering.get(&sink).filter(|before| **before != to).cloned() {
+                dropped.push(Record::Redirected(Redirected { sink, from, to }));
             }
         }
         Ok(dropped)
     }
 
     /// Whether anything runs that was swapped in.
-    pub(super) fn has_swaps(&self) -> bool {
-        !self.delivering.is_empty() || self.swapped.keys().any(|operator| self.swapped_in(operator).is_some())
+    pub(super) fn has_swaps(&self, pipeline: &Pipeline) -> bool {
+        self.delivering.iter().any(|(sink, with)| !is_named(pipeline, sink, with))
+            || self.swapped.keys().any(|operator| self.swapped_in(operator).is_some())
     }
 
     /// Leaves out what a rollback was to make anew and did not come to.
@@ -245,6 +236,21 @@ impl Watched {
             self.meters.insert(batch, meters.get(&self.to.operator).cloned().unwrap_or_default());
         }
     }
+}
+
+/// Says what is not gone on with.
+pub(super) fn tell_dropped(dropped: &Record) {
+    let (what, name, runs, swapped_in) = match dropped {
+        Record::RolledBack { from, to, .. } => ("operator", &to.operator, &to.component, &from.component),
+        Record::Redirected(Redirected { sink, from, to }) => ("sink", sink, &to.component, &from.component),
+        _ => return,
+    };
+    tracing::warn!(
+        name,
+        runs,
+        swapped_in,
+        "the {what} runs what the pipeline file names, not what had been swapped in"
+    );
 }
 
 /// Fails where the log does not reach the checkpoint, from before or from behind: what came between is not known any more.

@@ -94,8 +94,10 @@ fn without_echoes<'e>(text: &str, errors: &'e [toml::de::Error]) -> impl Iterato
         if is_doubled && at < doubled {
             return false;
         }
-        if is_doubled && text[line..].starts_with('[') {
-            doubled = text[at..].find("\n[").map_or(text.len(), |next| at + next);
+        if is_doubled && text[line..].trim_start().starts_with('[') {
+            let rest = text[at..].split_inclusive('\n').skip(1).take_while(|line| !line.trim_start().starts_with('['));
+            let header = text[at..].find('\n').map_or(text.len() - at, |end| end + 1);
+            doubled = at + header + rest.map(str::len).sum::<usize>();
         }
         true
     })

@@ -16,9 +16,10 @@ use self::open::{open_sinks, open_sources, open_tables};
 use super::batch::Purpose;
 use super::checkpointing::Checkpointing;
 use super::definition::{self, Definitions};
+use super::delivery::is_named;
 use super::misfits::Misfits;
 use super::placement::{self, Placement};
-use super::recovery::{Recovery, check_reach};
+use super::recovery::{Recovery, check_reach, tell_dropped};
 use super::rooms::{open_rooms, restore, rooms, start_states};
 use super::watch::Watch;
 use super::{
@@ -43,7 +44,10 @@ use crate::time::BatchTime;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
     /// Everything.
-    Everything,
+    Everything {
+        /// What was left from before was settled for it.
+        settled: bool,
+    },
     /// Only what is to be computed again of batches that were committed.
     Settling,
 }
@@ -118,10 +122,8 @@ impl Setup {
     /// Opens logs, sinks and sources, in this order: nothing is received before it can be kept. A live run goes on where
     /// the one before left off.
     pub async fn open(self, typed: Typed, operators: Arc<Operators>, folder: &PipelineDir) -> Result<(Driver, Handle)> {
-        if self.mode == Mode::Live {
-            self.settle(&typed, &operators, folder).await?;
-        }
-        self.open_for(Extent::Everything, typed, operators, folder).await
+        let settled = self.mode == Mode::Live && self.settle(&typed, &operators, folder).await?;
+        self.open_for(Extent::Everything { settled }, typed, operators, folder).await
     }
 
     async fn open_for(
@@ -151,12 +153,12 @@ impl Setup {
         let mut recovery = Recovery::of(&records, restored.as_ref());
         let definition = definition::digest(&pipeline)?;
         let is_same = recovery.definition == Some(definition);
-        let goes_on = is_same && !(self.drop_swaps && recovery.has_swaps());
+        let goes_on = is_same && !(self.drop_swaps && recovery.has_swaps(&pipeline));
         let (mut before, mut dropped) = (HashMap::new(), Vec::new());
         if goes_on {
             // What was swapped in stays, as it would have without the restart.
             before = typed.resume(&recovery.running, &recovery.before, &operators)?;
-            for (sink, with) in &recovery.delivering {
+            for (sink, with) in recovery.delivering.iter().filter(|(sink, with)| !is_named(&pipeline, sink, with)) {
                 tracing::info!(
                     sink,
                     delivers = with.component,
@@ -164,11 +166,12 @@ impl Setup {
                 );
                 typed.deliver(sink, with);
             }
-        } else if extent == Extent::Everything {
-            dropped = recovery.dropped(&typed, operators.components().registry())?;
+        } else if extent != Extent::Settling {
+            let first = recovery.last.map_or(BatchTime::from_millis(0), |last| last.next(interval));
+            dropped = recovery.dropped(&typed, operators.components().registry(), first)?;
         }
         let sinks = match extent {
-            Extent::Everything => {
+            Extent::Everything { .. } => {
                 // Only the last batch of a live run can run again, as a batch is begun when the one before is known to be
                 // committed; the rest is for people who look.
                 let horizon = (self.mode == Mode::Live).then(|| interval.saturating_mul(HORIZON_BATCHES));
@@ -181,11 +184,16 @@ impl Setup {
         let kept = restored.as_ref().map(|restored| restored.specs.clone()).unwrap_or_default();
         let mut misfits = Misfits::of(&typed, &rooms, &kept, &recovery, &operators)?;
         misfits.add_streams(&typed, restored.iter().flat_map(Restored::kept_columns));
-        misfits.check(&typed.loaded.name, &self.give_up)?;
+        match extent {
+            // What is given up need not have left anything.
+            Extent::Everything { settled: true } => misfits.refuse(&typed.loaded.name, &self.give_up)?,
+            _ => misfits.check(&typed.loaded.name, &self.give_up)?,
+        }
+        dropped.iter().for_each(tell_dropped);
         recovery.leave_out(&misfits);
         restored.iter_mut().for_each(|restored| restored.leave_out(&misfits.names()));
         if let Some(checkpoints) =
-            checkpoints.as_mut().filter(|_| extent == Extent::Everything && self.ground.checkpoints.is_none())
+            checkpoints.as_mut().filter(|_| extent != Extent::Settling && self.ground.checkpoints.is_none())
         {
             let placement = Placement::of(self.ground.storage.clone(), folder)?;
             placement.move_to(wanted.as_ref(), &typed.loaded.name, checkpoints).await?;
@@ -206,7 +214,7 @@ impl Setup {
             }
         };
         let sources = match extent {
-            Extent::Everything => open_sources(&self.ground, &typed, &recovery, &blocks, self.mode)?,
+            Extent::Everything { .. } => open_sources(&self.ground, &typed, &recovery, &blocks, self.mode)?,
             Extent::Settling => Sources::new(Vec::new(), interval, None)?,
         };
         let table_store = Arc::new(TableStore::at(&folder.tables()));
@@ -229,13 +237,15 @@ impl Setup {
         let checkpointing = checkpoints.map(|checkpoints| {
             state.track();
             let every = pipeline.checkpoint.interval.0;
-            Checkpointing::new(checkpoints, every, recovery.checkpointed.clone(), self.clock.now())
+            // What was given up is wanted again until a checkpoint is without it.
+            let begun = if misfits.names().is_empty() { self.clock.now() } else { 0 };
+            Checkpointing::new(checkpoints, every, recovery.checkpointed.clone(), begun)
         });
         // From here on, what is cut is of this definition.
         Definitions::at(self.ground.storage.clone(), &folder.definitions()).keep(&pipeline, &records)?;
         // The first batch comes whatever there is; after that, a batch for which no source has anything left does not.
         let ended = extent == Extent::Settling || (recovery.begun && sources.ended());
-        let watched = recovery.watch.take().filter(|_| extent == Extent::Everything);
+        let watched = recovery.watch.take().filter(|_| extent != Extent::Settling);
         let watch = watched.and_then(|watched| {
             let from = before.get(&watched.from.operator).filter(|before| before.running == watched.from)?;
             Some(Watch::resumed(from.clone(), watched, first))
@@ -246,7 +256,7 @@ impl Setup {
             after: recovery.last.unwrap_or(BatchTime::from_millis(0)),
         };
         let dead_letters = DeadLetters::at(self.ground.storage.clone(), &folder.dead_letters());
-        if extent == Extent::Everything {
+        if extent != Extent::Settling {
             retry::catch_up(&dead_letters, &records)?;
         }
         let runner = Runner {

@@ -17,8 +17,8 @@ fn what_is_not_toml_is_refused() {
     );
     // The keys of a doubled table say nothing more.
     check(
-        "[a]\nb = 1\nc = 1\n[a]\nb = 1\nc = 1\n[d]\ne = 1\ne = 1\n",
-        &["4:2: not TOML: duplicate key", "9:1: not TOML: duplicate key"],
+        "[a]\nb = 1\nc = 1\n  [a]\n  b = 1\n  c = 1\n  [d]\ne = 1\ne = 1\n",
+        &["4:4: not TOML: duplicate key", "9:1: not TOML: duplicate key"],
     );
 }
 

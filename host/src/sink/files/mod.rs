@@ -122,7 +122,9 @@ fn discard(batch: BatchTime, folder: &Path) {
 
 /// Takes the folder for its owner: for as long as the file is open, and for good where nobody has had it.
 fn lock(path: &Path, owner: &str) -> Result<File> {
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    let at = || format!("opening {}", path.display());
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).with_context(at)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -133,7 +135,9 @@ fn lock(path: &Path, owner: &str) -> Result<File> {
     let mut before = String::new();
     file.read_to_string(&mut before).with_context(|| format!("reading {}", path.display()))?;
     match before.trim_end() {
-        "" => writeln!(file, "{owner}").with_context(|| format!("writing {}", path.display()))?,
+        "" => writeln!(file, "{owner}")
+            .and_then(|()| file.sync_all())
+            .with_context(|| format!("writing {}", path.display()))?,
         before if before == owner => {}
         before => bail!(
             "it has the batches of {before}, and those of {owner} would replace them: give each sink a folder of its own, or, \
