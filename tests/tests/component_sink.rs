@@ -322,10 +322,9 @@ fn given_a_running_sink_when_component_and_grants_are_swapped_then_the_change_is
     folder.weir(&["plugin", "remove", "hook@2.0.0"]).ok();
     folder.start(&text("100ms")).finish().refused(&["with hook@2.0.0 (", denied]);
     let mut host = folder.start(&text("50ms")).started();
-    let dropped = "the pipeline file has changed: component and grants of the sink are those that it names, not those of the \
-                   last swap";
+    let dropped = "the sink runs what the pipeline file names, not what had been swapped in";
     let told = host.seen(dropped).next().expect("it is told");
-    assert_eq!((&told.fields["delivers"], &told.fields["swapped_in"]), (&"webhook@0.1.0".into(), &"hook@2.0.0".into()));
+    assert_eq!((&told.fields["runs"], &told.fields["swapped_in"]), (&"webhook@0.1.0".into(), &"hook@2.0.0".into()));
     host.wait_for("the batch that waited", |event| event.is("batch committed"));
     host.terminate();
     host.finish().ok();

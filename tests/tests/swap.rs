@@ -163,14 +163,14 @@ fn given_a_swap_when_the_pipeline_file_is_changed_then_it_is_said_that_the_file_
     swap(&folder, &mut host, &["stamp-b@0.1.0"], "stamp-b@0.1.0");
     host.terminate();
     host.finish().ok();
-    let dropped = "the pipeline file has changed: the operator runs what it names, not what had been swapped in";
+    let dropped = "the operator runs what the pipeline file names, not what had been swapped in";
     for (rate, swaps_dropped) in [("1000/s", 0), ("900/s", 1), ("900/s", 0)] {
         let mut host = folder.start(&pipeline(rate)).started();
         host.batch();
         let seen: Vec<&Event> = host.seen(dropped).collect();
         assert_eq!(seen.len(), swaps_dropped, "{rate}");
         for event in seen {
-            let named = ["operator", "runs", "swapped_in"].map(|field| &event.fields[field]);
+            let named = ["name", "runs", "swapped_in"].map(|field| &event.fields[field]);
             assert_eq!(named, ["stamp", "stamp-a@0.1.0", "stamp-b@0.1.0"]);
         }
         host.terminate();

@@ -61,7 +61,10 @@ impl Node for Adopt {
                 other => DataFusionError::Execution(format!(
                     "operator `{operator}`, running its query: {}\n  A query has no rows to set aside: let it see to such values \
                      itself, as with `nullif(x, 0)` before a division, or `try_cast`.",
-                    other.strip_backtrace()
+                    match other {
+                        DataFusionError::ArrowError(error, _) => error.to_string(),
+                        other => other.strip_backtrace(),
+                    }
                 )),
             })?;
             batch_room.report().count(&operator, 0, batch.num_rows() as u64, 0);
