@@ -187,7 +187,7 @@ fn given_rows_that_are_skipped_when_a_swapped_component_traps_on_more_than_it_ma
         &status,
         &[
             why,
-            "goes wrong on 1 row of batch ",
+            "goes wrong on 2 rows of batch ",
             ", more than the 0 on which it may: trapped",
             "the row: {\"key\":\"k\"",
         ],
