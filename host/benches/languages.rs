@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 use bytesize::ByteSize;
-use weir::operator::{Components, Engine, Isolation, Limits, Registry, Transform, TransformRunner};
-use weir::time::BatchTime;
+use weir::operator::{Components, Engine, Isolation, Limits, Moment, Registry, Transform, TransformRunner};
 use weir::units::Size;
 
 /// The rows of a call.
@@ -86,7 +85,7 @@ impl Language {
     }
 
     fn measure(&mut self, batch: &RecordBatch, one: &RecordBatch) {
-        let task = || TransformRunner::new(self.transform.clone(), BatchTime::from_millis(0), Isolation::Every);
+        let task = || TransformRunner::new(self.transform.clone(), Moment::NONE, Isolation::Every);
         let mut runner = task();
         // The first call of an instance finds nothing in place.
         let tags = runner.run(one).unwrap().rows[0].num_rows();
