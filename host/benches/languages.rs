@@ -28,7 +28,10 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let registry = Registry::at(folder.path());
     let components = Components::new(Engine::new().unwrap(), Registry::at(folder.path()), folder.path());
-    let given = std::env::args().skip(1).filter_map(|arg| Some(arg.split_once('=')?).map(own));
+    let given = std::env::args().skip(1).filter_map(|arg| {
+        let (name, file) = arg.split_once('=')?;
+        Some((name.to_owned(), file.to_owned()))
+    });
     let mut languages: Vec<Language> =
         given.map(|(name, file)| Language::new(name, &file, &registry, &components)).collect();
     let lines = lines();
@@ -60,10 +63,6 @@ fn main() {
         );
     }
     println!("| (native Rust) | | | {:.2} | {:.2} | 1.00 |", ROWS as f64 / native / 1e6, rust / native);
-}
-
-fn own((name, file): (&str, &str)) -> (String, String) {
-    (name.to_owned(), file.to_owned())
 }
 
 /// A component, and what was measured of it, in seconds.
