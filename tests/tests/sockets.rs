@@ -239,7 +239,9 @@ fn given_a_running_host_when_a_second_one_wants_the_same_pipeline_then_it_is_ref
     host.batch();
     host.terminate();
     host.finish().ok();
-    // When the first is gone, others may.
+    // When the first is gone, its batches are there still: others may when that is given up.
+    folder.weir(&["run", "--once", "q.toml"]).refused(&["sink `out` of pipeline `p`", "remove out/.staging/lock"]);
+    std::fs::remove_file(folder.path("out/.staging/lock")).unwrap();
     folder.weir(&["run", "--once", "q.toml"]).ok();
 }
 
