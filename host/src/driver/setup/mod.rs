@@ -170,16 +170,6 @@ impl Setup {
             let first = recovery.last.map_or(BatchTime::from_millis(0), |last| last.next(interval));
             dropped = recovery.dropped(&typed, operators.components().registry(), first)?;
         }
-        let sinks = match extent {
-            Extent::Everything { .. } => {
-                // Only the last batch of a live run can run again, as a batch is begun when the one before is known to be
-                // committed; the rest is for people who look.
-                let horizon = (self.mode == Mode::Live).then(|| interval.saturating_mul(HORIZON_BATCHES));
-                open_sinks(&self.ground, &typed, &operators, &folder.spool(), self.output.clone(), horizon).await?
-            }
-            // What is computed again is for no sink. The definition stays whole: it is kept until this is done.
-            Extent::Settling => IndexMap::new(),
-        };
         let rooms = rooms(&typed)?;
         let kept = restored.as_ref().map(|restored| restored.specs.clone()).unwrap_or_default();
         let mut misfits = Misfits::of(&typed, &rooms, &kept, &recovery, &operators)?;
@@ -190,6 +180,17 @@ impl Setup {
             _ => misfits.check(&typed.loaded.name, &self.give_up)?,
         }
         dropped.iter().for_each(tell_dropped);
+        // Opened when nothing is refused any more: some make what they write to.
+        let sinks = match extent {
+            Extent::Everything { .. } => {
+                // Only the last batch of a live run can run again, as a batch is begun when the one before is known to be
+                // committed; the rest is for people who look.
+                let horizon = (self.mode == Mode::Live).then(|| interval.saturating_mul(HORIZON_BATCHES));
+                open_sinks(&self.ground, &typed, &operators, &folder.spool(), self.output.clone(), horizon).await?
+            }
+            // What is computed again is for no sink. The definition stays whole: it is kept until this is done.
+            Extent::Settling => IndexMap::new(),
+        };
         recovery.leave_out(&misfits);
         restored.iter_mut().for_each(|restored| restored.leave_out(&misfits.names()));
         if let Some(checkpoints) =
