@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::language::Language;
 use crate::operator::World;
 
-const FILE: &str = "plugin.toml";
+pub(super) const FILE: &str = "plugin.toml";
 
 /// What a project is.
 #[derive(Debug)]

@@ -16,7 +16,9 @@ pub use new::{NewProject, write};
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+
+use crate::operator::World;
 
 /// What an operator is built from.
 #[derive(Debug)]
@@ -44,6 +46,11 @@ impl Project {
     /// Builds the component with the toolchain of the project's language, whose messages go to standard error.
     pub fn build(&self) -> Result<Built> {
         build::build(self)
+    }
+
+    /// What it is meant to be.
+    fn world(&self) -> Result<World> {
+        self.manifest.world.with_context(|| format!("{} does not say `world`", manifest::FILE))
     }
 
     /// The language's SDK.

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use wit_bindgen_c::Opts;
-use wit_bindgen_core::{Files, wit_parser::Resolve};
+use wit_bindgen_core::Files;
 
+use super::interface;
 use crate::operator::World;
 use crate::project::Project;
 
@@ -32,12 +33,11 @@ pub(super) struct Bindings {
 impl Bindings {
     /// Makes those of a project, whose SDK has a file of the world's name and this extension in a folder.
     pub(super) fn generate(project: &Project, folder: &str, extension: &str) -> Result<Self> {
-        let world = project.manifest.world.context("plugin.toml does not say `world`")?;
+        let world = project.world()?;
         let of_world = project.sdk().join(folder).join(format!("{world}.{extension}"));
         let has = || format!("the SDK has nothing for the world `{world}`: there is no {}", of_world.display());
         ensure!(of_world.exists(), has());
-        let wit = project.wit();
-        let files = generated(&wit, world).with_context(|| format!("cannot make bindings of {}", wit.display()))?;
+        let files = generated(&project.wit(), world)?;
         let folder = project.out().join(FOLDER);
         let writing = || -> Result<()> {
             fs::create_dir_all(&folder)?;
@@ -62,9 +62,7 @@ impl Bindings {
 }
 
 fn generated(wit: &Path, world: World) -> Result<Files> {
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_path(wit)?;
-    let world = resolve.select_world(&[package], Some(&format!("{world}-operator")))?;
+    let (mut resolve, world) = interface::read(wit, world)?;
     let mut files = Files::default();
     Opts { rename_world: Some(NAME.to_owned()), ..Opts::default() }.build().generate(
         &mut resolve,

@@ -11,10 +11,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
-use wit_bindgen_core::{Files, wit_parser::Resolve};
+use wit_bindgen_core::Files;
 use wit_bindgen_go::Opts;
 
-use super::Module;
+use super::{Module, interface};
 use crate::operator::World;
 use crate::project::{Project, tool};
 
@@ -41,7 +41,7 @@ struct Overlay {
 }
 
 pub(super) fn build(project: &Project) -> Result<Module> {
-    let world = project.manifest.world.context("plugin.toml does not say `world`")?;
+    let world = project.world()?;
     let written = overlay(project, world).context("cannot make the bindings")?;
     let mut command = Command::new("go");
     command.current_dir(project.folder()).env("GOOS", "wasip1").env("GOARCH", "wasm");
@@ -93,9 +93,7 @@ fn overlay(project: &Project, world: World) -> Result<PathBuf> {
 }
 
 fn generated(wit: &Path, world: World) -> Result<Files> {
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_path(wit)?;
-    let world = resolve.select_world(&[package], Some(&format!("{world}-operator")))?;
+    let (mut resolve, world) = interface::read(wit, world)?;
     let mut files = Files::default();
     let options = Opts { pkg_name: Some(format!("weir/{BINDINGS}")), ..Opts::default() };
     options.build().generate(&mut resolve, world, &mut files)?;

@@ -6,6 +6,7 @@ mod c;
 mod clang;
 mod cpp;
 mod go;
+mod interface;
 mod javascript;
 mod python;
 mod rust;

@@ -15,7 +15,7 @@ const INSTALL: &str = "run `pip install 'componentize-py==0.25.*'`, best in a vi
 const COMPONENT: &str = "build/component.wasm";
 
 pub(super) fn build(project: &Project) -> Result<Module> {
-    let world = project.manifest.world.context("plugin.toml does not say `world`")?;
+    let world = project.world()?;
     fs::create_dir_all(project.out()).with_context(|| format!("cannot make {}", project.out().display()))?;
     let made = project.folder().join(COMPONENT);
     let mut command = Command::new("componentize-py");
