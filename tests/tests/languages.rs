@@ -150,6 +150,13 @@ fn given_a_go_panic_when_it_is_not_recovered_then_its_message_and_trace_are_told
 }
 
 #[test]
+fn given_a_zig_panic_when_it_ends_the_instance_then_its_message_is_told() {
+    let shortest = "const shortest = @max(config.shortest, 1);";
+    let panics = format!("{shortest}\n    if (post.text.len > 0) @panic(\"not today\");");
+    goes_wrong("zig", &["zig"], "src/main.zig", shortest, &panics, &["not today"]);
+}
+
+#[test]
 fn given_a_javascript_throw_when_it_is_not_caught_then_its_message_and_trace_are_told() {
     let slice = "const mention = found.slice(1);";
     let throws = "const mention = found.slice(1); throw new Error('not today');";

@@ -6,11 +6,11 @@ const wit = @import("wit");
 const Growing = @import("growing.zig").Growing;
 
 /// One bit a row.
-const Bits = struct {
+pub const Bits = struct {
     bytes: Growing(u8) = .{},
     len: usize = 0,
 
-    inline fn push(self: *Bits, bit: bool) void {
+    pub inline fn push(self: *Bits, bit: bool) void {
         if (self.len % 8 == 0) self.bytes.push(0);
         self.bytes.ptr[self.len / 8] |= @as(u8, @intFromBool(bit)) << @truncate(self.len % 8);
         self.len += 1;
@@ -48,6 +48,10 @@ pub fn Builder(comptime T: type) type {
             }
         }
 
+        pub fn pushBlank(self: *Self) void {
+            self.push(if (comptime value.isNullable(T)) null else blank);
+        }
+
         /// What is there where a null is.
         const blank: B = if (is_part) .{ .bytes = "" } else switch (B) {
             bool => false,
@@ -70,7 +74,7 @@ pub fn Builder(comptime T: type) type {
         pub fn take(self: *Self, source: u32) wit.weir_operator_rows_column_t {
             var column: wit.weir_operator_rows_column_t = .{};
             const val = &column.values.val;
-            column.values.tag = if (is_part) wit.WEIR_OPERATOR_ROWS_VALUES_SLICES else @intFromEnum(value.dataType(T));
+            column.values.tag = if (is_part) wit.WEIR_OPERATOR_ROWS_VALUES_SLICES else @backingInt(value.dataType(T));
             if (is_part) {
                 val.* = .{ .slices = self.values.take(source) };
             } else switch (B) {
@@ -80,7 +84,8 @@ pub fn Builder(comptime T: type) type {
                 else => val.* = .{ .utf8 = self.values.take() },
             }
             if (comptime value.isNullable(T)) {
-                column.validity = .{ .is_some = true, .val = self.validity.bytes.take(wit.weir_operator_rows_bitmap_t) };
+                const validity = self.validity.bytes.take(wit.weir_operator_rows_bitmap_t);
+                column.validity = .{ .is_some = true, .val = validity };
             }
             return column;
         }

@@ -34,8 +34,8 @@ pub fn end() void {
     _ = arena.reset(.retain_capacity);
 }
 
-/// The error of a row that cannot be taken: `return weir.reject("{d} is no age", .{age})`. The pipeline says what becomes
-/// of the row.
+/// The error of a row that cannot be taken: `return weir.reject("{d} is no age", .{age})`. The pipeline says what
+/// becomes of the row.
 pub fn reject(comptime format: []const u8, args: anytype) error{Rejected} {
     reason = print(format, args);
     return error.Rejected;
@@ -58,6 +58,12 @@ pub fn text(err: anyerror) []const u8 {
         error.Rejected, error.Failed => reason,
         else => print("the operator failed with error.{s}", .{@errorName(err)}),
     };
+}
+
+/// Answers the host with an error.
+pub fn failed(into: *wit.wit_string_t, err: anyerror) bool {
+    into.* = handedOver(text(err));
+    return false;
 }
 
 /// Text in memory that is handed to the host.

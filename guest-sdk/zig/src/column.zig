@@ -70,6 +70,6 @@ pub const Text = struct {
     }
 };
 
-inline fn bit(bits: [*]const u8, row: usize) bool {
+pub inline fn bit(bits: [*]const u8, row: usize) bool {
     return bits[row / 8] >> @truncate(row % 8) & 1 == 1;
 }

@@ -12,7 +12,8 @@ pub fn parse(comptime Config: type, json: []const u8) !Config {
         return .{};
     }
     const allocator = call.lastingAllocator();
-    const root = std.json.parseFromSliceLeaky(std.json.Value, allocator, if (json.len == 0) "{}" else json, .{}) catch |err|
+    const text = if (json.len == 0) "{}" else json;
+    const root = std.json.parseFromSliceLeaky(std.json.Value, allocator, text, .{}) catch |err|
         return call.fail("the operator's config is no JSON: {t}", .{err});
     const table = if (root == .object) root.object else return call.fail("the operator's config must be a table", .{});
     for (table.keys()) |key| {

@@ -15,10 +15,18 @@ pub fn Rows(comptime Record: type) type {
         /// A struct with the record's fields, each of them a view of a column.
         columns: value.Mapped(Record, Column),
 
+        /// Of a batch whose columns are the record's.
         pub fn init(batch: wit.weir_operator_rows_batch_t) Self {
+            var indices: [value.names(Record).len]u32 = undefined;
+            for (&indices, 0..) |*index, i| index.* = @intCast(i);
+            return initFrom(batch, indices);
+        }
+
+        /// Of these columns of a batch.
+        pub fn initFrom(batch: wit.weir_operator_rows_batch_t, indices: [value.names(Record).len]u32) Self {
             var self: Self = .{ .len = batch.row_count, .columns = undefined };
-            inline for (comptime value.names(Record), 0..) |name, i| {
-                @field(self.columns, name) = .init(batch.columns.ptr[i]);
+            inline for (comptime value.names(Record), indices) |name, index| {
+                @field(self.columns, name) = .init(batch.columns.ptr[index]);
             }
             return self;
         }

@@ -7,19 +7,23 @@ const wit = @import("wit");
 
 const Field = wit.weir_operator_rows_field_t;
 
-/// The indices of the columns that a struct's fields are read from.
-pub fn resolve(comptime Record: type, input: []const Field) error{Failed}![value.names(Record).len]u32 {
+/// The indices of the columns that a struct's fields are read from. `place` is what messages call the columns.
+pub fn resolve(
+    comptime Record: type,
+    comptime place: []const u8,
+    columns: []const Field,
+) error{Failed}![value.names(Record).len]u32 {
     var indices: [value.names(Record).len]u32 = undefined;
     inline for (comptime value.names(Record), &indices) |name, *index| {
         const wanted = comptime value.dataType(@FieldType(Record, name));
-        const at = find(name, input) orelse return call.fail(
-            "the input has no column `{s}` ({t}), which the operator reads; it has {s}",
-            .{ name, wanted, list(input) },
+        const at = find(name, columns) orelse return call.fail(
+            "the " ++ place ++ " has no column `{s}` ({t}), which the operator reads; it has {s}",
+            .{ name, wanted, list(columns) },
         );
-        const found: value.DataType = @enumFromInt(input[at].data_type);
+        const found: value.DataType = @fromBackingInt(@intCast(columns[at].data_type));
         if (found != wanted) return call.fail(
-            "the operator reads column `{s}` as {t}, but in the input it is {t}; the input has {s}",
-            .{ name, wanted, found, list(input) },
+            "the operator reads column `{s}` as {t}, but in the " ++ place ++ " it is {t}; the " ++ place ++ " has {s}",
+            .{ name, wanted, found, list(columns) },
         );
         index.* = at;
     }
@@ -38,25 +42,19 @@ pub fn kept(columns: anytype, input: []const Field) error{Failed}![columns.len]u
     return indices;
 }
 
-/// A struct's fields as the host wants to hear of them.
+/// A struct's fields as the host wants to hear of them. Those that are parts of columns are of those of `Input`.
 pub fn announced(comptime Record: type, comptime Input: type) [value.names(Record).len]Field {
     var fields: [value.names(Record).len]Field = undefined;
     inline for (comptime value.names(Record), &fields) |name, *field| {
         const T = @FieldType(Record, name);
-        const data_type = comptime value.dataType(if (value.partOf(T)) |of| source(Input, name, of) else T);
+        const data_type = comptime value.dataType(if (value.partOf(T)) |of| @FieldType(Input, of) else T);
         field.* = .{
             .name = call.handedOver(name),
-            .data_type = @intFromEnum(data_type),
+            .data_type = @backingInt(data_type),
             .nullable = comptime value.isNullable(T),
         };
     }
     return fields;
-}
-
-/// The type of the input column that a field's values are parts of.
-fn source(comptime Input: type, comptime name: []const u8, comptime of: []const u8) type {
-    if (!@hasField(Input, of)) @compileError("`" ++ name ++ "` has parts of `" ++ of ++ "`, which `Input` does not have");
-    return @FieldType(Input, of);
 }
 
 /// Memory that is handed to the host, with these in it.
@@ -76,7 +74,7 @@ fn list(input: []const Field) []const u8 {
     var text: std.ArrayList(u8) = .empty;
     for (input, 0..) |field, i| {
         const name = field.name.ptr[0..field.name.len];
-        const data_type: value.DataType = @enumFromInt(field.data_type);
+        const data_type: value.DataType = @fromBackingInt(@intCast(field.data_type));
         const separator = if (i == 0) "" else ", ";
         text.print(call.allocator(), "{s}`{s}` ({t})", .{ separator, name, data_type }) catch @panic("out of memory");
     }

@@ -10,8 +10,8 @@ pub const Timestamp = struct { micros: i64 };
 /// Bytes that need not be text.
 pub const Binary = struct { bytes: []const u8 };
 
-/// An output value that is a part of the input column `column`, whose type it has. The host takes it from there: nothing
-/// is copied.
+/// An output value that is a part of the input column `column`, whose type it has. The host takes it from there:
+/// nothing is copied.
 pub fn Part(comptime column: []const u8) type {
     return struct {
         bytes: []const u8,
@@ -24,6 +24,9 @@ pub fn Part(comptime column: []const u8) type {
         }
     };
 }
+
+/// What has no columns that there could be parts of.
+pub const Nothing = struct {};
 
 /// The type of a column, as the interface numbers it.
 pub const DataType = enum(u8) {
@@ -50,7 +53,15 @@ pub fn partOf(comptime T: type) ?[]const u8 {
     return if (@typeInfo(B) == .@"struct" and @hasDecl(B, "part_of")) B.part_of else null;
 }
 
-/// The column type of a field of `Record`.
+/// Whether there are columns of this type.
+pub fn isColumn(comptime T: type) bool {
+    return switch (Bare(T)) {
+        bool, i64, f64, Timestamp, []const u8, Binary => true,
+        else => false,
+    };
+}
+
+/// The type of a column whose values are such.
 pub fn dataType(comptime T: type) DataType {
     return switch (Bare(T)) {
         bool => .boolean,
@@ -59,8 +70,7 @@ pub fn dataType(comptime T: type) DataType {
         Timestamp => .timestamp,
         []const u8 => .utf8,
         Binary => .binary,
-        else => @compileError("a column cannot be of type " ++ @typeName(T) ++
-            ": there are bool, i64, f64, []const u8, weir.Timestamp and weir.Binary, and optionals of them"),
+        else => unreachable,
     };
 }
 
@@ -74,4 +84,10 @@ pub fn Mapped(comptime Record: type, comptime Of: fn (type) type) type {
 
 pub fn names(comptime Record: type) []const [:0]const u8 {
     return @typeInfo(Record).@"struct".field_names;
+}
+
+/// Which of the record's fields has this name.
+pub fn indexOf(comptime Record: type, comptime name: []const u8) u32 {
+    for (names(Record), 0..) |field, i| if (std.mem.eql(u8, field, name)) return i;
+    unreachable;
 }

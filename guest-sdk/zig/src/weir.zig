@@ -1,14 +1,16 @@
 //! What an operator in Zig is written with.
 //!
-//! A transform's `src/main.zig` declares what it reads and adds as structs, whose fields are columns, and a function for
-//! a row or for a whole batch:
+//! `src/main.zig` declares what the operator reads and answers with as structs, whose fields are columns, and functions
+//! that the host's calls go to. A transform has one for a row or for a whole batch:
 //!
-//!     pub const Config = struct { … };            // optional: the pipeline file's `config`
 //!     pub const Input = struct { … };             // the columns that are read
 //!     pub const Output = struct { … };            // the columns that are added
 //!     pub const keep = [_][]const u8{ … };        // optional: columns that are carried over
-//!     pub fn row(config: Config, input: Input, out: *weir.Emitter(Output)) !void
-//!     // or: pub fn batch(config: Config, rows: weir.Rows(Input), out: *weir.Emitter(Output)) !void
+//!     pub fn row(input: Input, out: *weir.Emitter(Output)) !void
+//!     // or: pub fn batch(rows: weir.Rows(Input), out: *weir.Emitter(Output)) !void
+//!
+//! `pub const Config = struct { … };` is the pipeline file's `config`. A function that takes one
+//! argument more than these gets it, as the first.
 //!
 //! `std.log` is the task's log, and a panic is logged before it ends the instance.
 
