@@ -23,6 +23,9 @@ pub fn lastingAllocator() std.mem.Allocator {
 
 /// The end of the batch's interval, in milliseconds since the Unix epoch: the only clock.
 pub fn batchTime() u64 {
+    if (@hasDecl(wit, "exports_weir_operator_aggregate_configure")) {
+        @compileError("an aggregate has no clock: accumulators of several batches are merged");
+    }
     return time;
 }
 

@@ -4,7 +4,7 @@ const std = @import("std");
 const weir = @import("weir");
 
 comptime {
-    _ = weir.transform;
+    _ = weir.exports;
 }
 
 pub const std_options: std.Options = .{ .log_level = .debug, .logFn = weir.log.write };
