@@ -107,7 +107,7 @@ fn given_a_new_project_in_cpp_when_followed_to_its_end_then_it_runs_in_a_pipelin
 
 #[test]
 fn given_a_new_project_in_zig_when_followed_to_its_end_then_it_runs_in_a_pipeline() {
-    follow("zig", &["zig"], &["transform", "aggregate"]);
+    follow("zig", &["zig"], &["transform", "aggregate", "state"]);
 }
 
 #[test]

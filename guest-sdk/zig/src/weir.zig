@@ -27,22 +27,35 @@
 //!     pub fn createGroup(rows: *weir.Group(Input)) !?Accumulator              // in the place of `create`
 //!     pub fn mergeGroup(parts: *weir.Group(Accumulator)) !Accumulator         // in the place of `merge`
 //!
+//! A state, from batch to batch, for each key:
+//!
+//!     pub const Key = struct { … };               // optional: the columns of the key that are read
+//!     pub const Input = struct { … };             // the columns that are read
+//!     pub const State = struct { … };             // the columns that are remembered
+//!     pub const version = 1;                      // optional: raised when the columns or meaning of `State` change
+//!     pub const Output = struct { … };            // the columns of an answer, before which the host puts the key
+//!     pub fn update(key: Key, state: ?State, rows: *weir.Group(Input), turn: *weir.Turn(Output)) !weir.Next(State)
+//!
 //! In all of them, `pub const Config = struct { … };` is the pipeline file's `config`. A function that takes one
 //! argument more than these gets it, as the first.
 //!
 //! `std.log` is the task's log, and a panic is logged before it ends the instance.
 
 const call = @import("call.zig");
+const turn = @import("turn.zig");
 const value = @import("value.zig");
 const wit = @import("wit");
 
 pub const Binary = value.Binary;
+pub const Cause = turn.Cause;
 pub const Column = @import("column.zig").Column;
 pub const Emitter = @import("emitter.zig").Emitter;
 pub const Group = @import("group.zig").Group;
+pub const Next = turn.Next;
 pub const Part = value.Part;
 pub const Rows = @import("rows.zig").Rows;
 pub const Timestamp = value.Timestamp;
+pub const Turn = turn.Turn;
 
 pub const allocator = call.allocator;
 pub const batchTime = call.batchTime;
@@ -54,5 +67,7 @@ pub const log = @import("log.zig");
 /// What the world that the bindings are of exports.
 pub const exports = if (@hasDecl(wit, "exports_weir_operator_aggregate_configure"))
     @import("aggregate.zig")
+else if (@hasDecl(wit, "exports_weir_operator_state_configure"))
+    @import("state.zig")
 else
     @import("transform.zig");
