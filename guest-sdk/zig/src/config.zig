@@ -32,6 +32,7 @@ pub fn parse(comptime Config: type, json: []const u8) !Config {
                 return call.fail("the operator's config is not valid: `{s}` is missing", .{name});
         }
     }
+    if (@hasDecl(Config, "validate")) try config.validate();
     return config;
 }
 
