@@ -143,6 +143,63 @@ fn given_a_python_exception_when_it_is_not_caught_then_its_message_and_trace_are
 }
 
 #[test]
+fn given_a_python_operator_that_asks_for_the_world_when_run_then_it_is_told_what_follows_from_its_batch() {
+    if !has_tool("python", &["componentize-py"]) {
+        return;
+    }
+    let folder = Folder::empty();
+    new_project(&folder, "python", "transform", "asks");
+    folder.write("asks/plugin.py", ASKS_THE_WORLD);
+    folder.weir(&["plugin", "build", "asks"]).ok();
+    folder.weir(&["plugin", "register", "asks/build/asks.wasm"]).ok();
+    folder.write("lines.txt", "file\nsocket\nclock\nnumber\n".repeat(2));
+    let pipeline = "batch.partitions = 1\n[sources.lines]\ntype = \"file\"\npath = \"lines.txt\"\nrate = \"4/s\"\n\
+                    [operators.asked]\ntransform = \"asks@0.1.0\"\ninputs = [\"lines\"]\n\
+                    [sinks.out]\ntype = \"stdout\"\nformat = \"json\"\ninputs = [\"asked\"]\n";
+    let first = folder.run_once(pipeline).ok().stdout;
+    assert_eq!(folder.run_once(pipeline).ok().stdout, first);
+    let rows = first.lines().map(|row| serde_json::from_str::<Value>(row).unwrap());
+    let answers: Vec<_> = rows.map(|row| row["answer"].as_str().unwrap().to_owned()).collect();
+    let (before, after) = answers.split_at(4);
+    let [denied @ .., number] = before else { panic!("{answers:?}") };
+    assert_eq!(denied, ["FileNotFoundError", "PermissionError", "1970-01-01T00:00:01+00:00"]);
+    assert_eq!(after[2], "1970-01-01T00:00:02+00:00");
+    assert_ne!(*number, after[3], "each batch has numbers of its own");
+}
+
+/// A row for each row, with what Python's library answers to it.
+const ASKS_THE_WORLD: &str = r#"
+import random
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import weir
+
+ASKED = {
+    "file": lambda: open("/etc/passwd"),
+    "socket": socket.socket,
+    "clock": lambda: datetime.now(timezone.utc).isoformat(),
+    "number": random.random,
+}
+
+@dataclass
+class Line:
+    line: str
+
+@dataclass
+class Answer:
+    answer: str
+
+@weir.map
+def answer(asked: Line) -> Answer:
+    try:
+        return Answer(str(ASKED[asked.line]()))
+    except OSError as error:
+        return Answer(type(error).__name__)
+"#;
+
+#[test]
 fn given_a_go_panic_when_it_is_not_recovered_then_its_message_and_trace_are_told() {
     let cut = "name, mentioned := strings.CutPrefix(word, \"@\")";
     let panics = format!("if word != \"\" {{ panic(\"not today\") }}\n{cut}");

@@ -36,7 +36,7 @@ use super::instance::{Host, LogLevel};
 use super::moment::Moment;
 
 /// The interfaces that are served, of any WASI 0.2.
-pub(super) const INTERFACES: [&str; 23] = [
+pub(super) const INTERFACES: [&str; 24] = [
     "wasi:cli/environment",
     "wasi:cli/exit",
     "wasi:cli/stderr",
@@ -57,6 +57,7 @@ pub(super) const INTERFACES: [&str; 23] = [
     "wasi:random/insecure",
     "wasi:random/insecure-seed",
     "wasi:random/random",
+    "wasi:sockets/instance-network",
     "wasi:sockets/network",
     "wasi:sockets/tcp",
     "wasi:sockets/udp",
@@ -147,6 +148,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     sync::filesystem::types::add_to_linker::<Host, WasiFilesystem>(linker, Host::filesystem)?;
     let released = sockets::network::LinkOptions::default();
     sockets::network::add_to_linker::<Host, WasiSockets>(linker, &released, Host::sockets)?;
+    sockets::instance_network::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)?;
     sync::sockets::tcp::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)?;
     sync::sockets::udp::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)
 }

@@ -1,5 +1,6 @@
 """The project's operator, found in its module `plugin`, and its calls, guarded."""
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable
@@ -57,8 +58,16 @@ def guarded(call: Callable, *arguments: Any) -> Any:
     return _call(call, arguments, Failure)
 
 
+@functools.cache
+def _seed() -> None:
+    """Before an instance's first call: `random` goes on from the task's seed, not from where the build left it."""
+    if random := sys.modules.get("random"):
+        random.seed()
+
+
 def _call(call: Callable, arguments: tuple, failures: Any) -> Any:
     """What is raised beside failures is told, and traps."""
+    _seed()
     try:
         return call(*arguments)
     except failures as failure:

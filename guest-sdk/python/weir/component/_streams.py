@@ -1,6 +1,7 @@
-"""Standard output and error of a component, which has neither: what is printed goes to the log, line by line."""
+"""Standard output and error of a component: what is printed goes to the log, line by line."""
 
 import io
+import os
 import sys
 from collections.abc import Callable
 
@@ -29,5 +30,6 @@ def redirect() -> None:
 
 
 def silence() -> None:
-    """What Python prints of an exception that ends the instance is told already."""
+    """What Python and its runtime print of an exception that ends the instance is told already."""
     sys.stderr = None
+    os.close(2)

@@ -33,9 +33,10 @@ pub fn componentize(bytes: &[u8]) -> Result<Vec<u8>, NotAnOperator> {
 }
 
 fn encode(module: &Surface, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let mut encoder = ComponentEncoder::default().validate(true).module(bytes)?;
+    let mut encoder = ComponentEncoder::default();
+    encoder.validate(true).module(bytes)?;
     if module.imports_wasip1() {
-        encoder = encoder.adapter(WASIP1, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?;
+        encoder.adapter(WASIP1, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?;
     }
     encoder.encode()
 }

@@ -8,6 +8,7 @@ mod cpp;
 mod go;
 mod interface;
 mod javascript;
+mod no_network;
 mod python;
 mod rust;
 mod source_map;

@@ -1,4 +1,4 @@
-//! Python: componentize-py puts CPython, the SDK and the project's modules into a component that imports nothing of WASI.
+//! Python: componentize-py puts CPython, the SDK and the project's modules into a component, of which the network is denied.
 
 use std::fs;
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::Module;
+use super::no_network::without_network;
 use crate::project::{Project, tool};
 
 const INSTALL: &str = "run `pip install 'componentize-py==0.25.*'`, best in a virtual environment that is active";
@@ -21,13 +22,14 @@ pub(super) fn build(project: &Project) -> Result<Module> {
     let mut command = Command::new("componentize-py");
     command.env("RUST_BACKTRACE", "0").arg("--quiet");
     command.arg("--wit-path").arg(project.wit()).args(["--world", &format!("weir:operator/{world}-operator")]);
-    command.args(["componentize", "--stub-wasi"]);
+    command.arg("componentize");
     command.arg("--python-path").arg(project.folder()).arg("--python-path").arg(project.sdk());
     command.arg("--output").arg(&made).arg(format!("weir.component.{world}"));
     tool::run_telling(&mut command, INSTALL, of_the_project)?;
     let module = Module::read(project, Path::new(COMPONENT));
-    let _ = fs::remove_file(made);
-    module
+    let _ = fs::remove_file(&made);
+    let Module { bytes, out } = module?;
+    Ok(Module { bytes: without_network(&bytes).with_context(|| made.display().to_string())?, out })
 }
 
 /// The trace of the project's modules, in the midst of the tool's own.
