@@ -20,7 +20,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringBuilder, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema};
 use criterion::{BenchmarkId, Criterion, Throughput};
-use weir::operator::{Components, Engine, Isolation, Limits, Moment, Registry, Transform, TransformRunner};
+use weir::operator::{Components, Engine, Isolation, Limits, Metering, Moment, Registry, Transform, TransformRunner};
 use weir::units::Size;
 use weir_guest::Chunk;
 use weir_guest::bindings::rows::{Batch, Column, DataType as GuestType, Field as GuestField, Values, VarLen};
@@ -70,7 +70,7 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let registry = Registry::at(folder.path());
-        let engine = Engine::new().unwrap();
+        let engine = Engine::fast().unwrap();
         let components = Components::new(engine, Registry::at(folder.path()), folder.path());
         Self { lines: lines(ROWS[ROWS.len() - 1]), plugins: build(), components, registry, _folder: folder }
     }
@@ -86,7 +86,8 @@ impl Bench {
         let schema = Schema::new(vec![Field::new(column, DataType::Utf8, false)]);
         let transform = self.transform(name, config, &schema);
         let batch = |lines: &[String]| RecordBatch::try_new(Arc::new(schema.clone()), vec![text(lines)]).unwrap();
-        let task = || TransformRunner::new(transform.clone(), Moment::NONE, Isolation::Every);
+        let task =
+            || TransformRunner::new(transform.clone(), Moment::NONE, Isolation::Every).metered(Metering::WhenLong);
 
         let mut cost = Cost { name, calls: Vec::new(), native: Samples::default(), fresh: Samples::default() };
         let mut runner = task();

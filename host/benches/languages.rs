@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 use bytesize::ByteSize;
-use weir::operator::{Components, Engine, Isolation, Limits, Moment, Registry, Transform, TransformRunner};
+use weir::operator::{Components, Engine, Isolation, Limits, Metering, Moment, Registry, Transform, TransformRunner};
 use weir::units::Size;
 
 /// The rows of a call.
@@ -27,7 +27,7 @@ const AT_LEAST: Duration = Duration::from_millis(20);
 fn main() {
     let folder = tempfile::tempdir().unwrap();
     let registry = Registry::at(folder.path());
-    let components = Components::new(Engine::new().unwrap(), Registry::at(folder.path()), folder.path());
+    let components = Components::new(Engine::fast().unwrap(), Registry::at(folder.path()), folder.path());
     let given = std::env::args().skip(1).filter_map(|arg| {
         let (name, file) = arg.split_once('=')?;
         Some((name.to_owned(), file.to_owned()))
@@ -84,7 +84,10 @@ impl Language {
     }
 
     fn measure(&mut self, batch: &RecordBatch, one: &RecordBatch) {
-        let task = || TransformRunner::new(self.transform.clone(), Moment::NONE, Isolation::Every);
+        let task = || {
+            let runner = TransformRunner::new(self.transform.clone(), Moment::NONE, Isolation::Every);
+            runner.metered(Metering::WhenLong)
+        };
         let mut runner = task();
         // The first call of an instance finds nothing in place.
         let tags = runner.run(one).unwrap().rows[0].num_rows();

@@ -1,4 +1,4 @@
-"""What the benchmarks over whole pipelines share: the command and components built, a pipeline run, its batches' times."""
+"""What the benchmarks share: the command and components built, a pipeline run, its batches' times, tables in the README."""
 
 import json
 import os
@@ -47,3 +47,14 @@ class Bench:
 
 def run(*command, **options):
     subprocess.run(command, check=True, stdout=sys.stderr, **options)
+
+
+def into_readme(script, text):
+    """Puts what a script has found between its marks in the README."""
+    readme = ROOT / "README.md"
+    begin, end = f"<!-- {script} -->\n", f"<!-- /{script} -->\n"
+    before, begun, rest = readme.read_text().partition(begin)
+    _, ended, after = rest.partition(end)
+    if not begun or not ended:
+        sys.exit(f"{readme} has no place for it: put {begin.strip()} and {end.strip()} where it is to go")
+    readme.write_text(before + begun + text + end + after)

@@ -30,26 +30,36 @@ fn folder() -> Folder {
     folder
 }
 
-/// The one file under a folder.
-fn only_file(folder: &Path) -> PathBuf {
-    let mut entries = fs::read_dir(folder).expect("it can be listed").map(|entry| entry.expect("an entry").path());
-    let (first, more) = (entries.next().expect("there is one"), entries.next());
-    assert_eq!(more, None);
-    if first.is_dir() { only_file(&first) } else { first }
+/// The files under a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("it can be listed").map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<PathBuf> =
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect();
+    files.sort();
+    files
+}
+
+/// The code that is compiled of the one component: some that counts fuel, and some that does not.
+fn compiled(folder: &Folder) -> Vec<PathBuf> {
+    let compiled = files(&folder.data().join("cache"));
+    assert_eq!(compiled.len(), 2, "{compiled:?}");
+    compiled
 }
 
 #[test]
 fn given_compiled_code_that_is_damaged_when_run_then_it_is_compiled_again() {
     let whole = folder();
-    let compiled = fs::read(only_file(&whole.data().join("cache"))).expect("there is compiled code");
-    each([&b""[..], b"not compiled code", &compiled[..64], &compiled[..compiled.len() / 2]], |contents| {
+    let code = fs::read(&compiled(&whole)[0]).expect("there is compiled code");
+    each([&b""[..], b"not compiled code", &code[..64], &code[..code.len() / 2]], |contents| {
         let folder = folder();
-        let file = only_file(&folder.data().join("cache"));
-        fs::write(&file, contents).expect("it can be written");
+        let files = compiled(&folder);
+        files.iter().for_each(|file| fs::write(file, contents).expect("it can be written"));
         folder.run_once(PIPELINE).ok();
         assert_eq!(folder.batches("out").column("word"), ["to", "be"]);
-        assert_eq!(only_file(&folder.data().join("cache")), file);
-        assert!(fs::read(&file).expect("it is there") != contents, "what was damaged is still there");
+        assert_eq!(compiled(&folder), files);
+        for file in files {
+            assert!(fs::read(&file).expect("it is there") != contents, "what was damaged is still there");
+        }
     });
 }
 
@@ -57,7 +67,7 @@ fn given_compiled_code_that_is_damaged_when_run_then_it_is_compiled_again() {
 fn given_compiled_code_in_a_folder_that_others_can_write_to_when_run_then_it_is_not_trusted() {
     use std::os::unix::fs::PermissionsExt;
     let folder = folder();
-    let file = only_file(&folder.data().join("cache"));
+    let file = &compiled(&folder)[0];
     let cache = file.parent().expect("a file lies in a folder");
     fs::set_permissions(cache, fs::Permissions::from_mode(0o777)).expect("it is ours");
     let finished = folder.run_once(PIPELINE).ok();
@@ -75,13 +85,13 @@ fn given_no_cache_at_all_when_run_then_it_is_made_anew() {
 #[test]
 fn given_a_component_that_is_damaged_when_run_then_the_message_says_what_to_do() {
     let folder = folder();
-    let file = only_file(&folder.data().join("registry/components"));
-    let mut bytes = fs::read(&file).expect("it is there");
+    let file = &files(&folder.data().join("registry/components"))[0];
+    let mut bytes = fs::read(file).expect("it is there");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    fs::write(&file, bytes).expect("it can be written");
+    fs::write(file, bytes).expect("it can be written");
     folder.run_once(PIPELINE).refused(&["operator `words`", "is damaged", "register the component again"]);
-    fs::remove_file(&file).expect("it can be removed");
+    fs::remove_file(file).expect("it can be removed");
     folder.run_once(PIPELINE).refused(&["operator `words`", "cannot be read"]);
     folder.weir(&["plugin", "register", &wasm("words").display().to_string()]).ok();
     folder.run_once(PIPELINE).ok();

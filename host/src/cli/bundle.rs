@@ -9,6 +9,7 @@ use super::check::operators;
 use super::replay::PastArgs;
 use crate::data_dir::DataDir;
 use crate::driver::Replay;
+use crate::operator::Engine;
 use crate::time::BatchTime;
 
 /// Of which operator, in which batch, and where to.
@@ -33,7 +34,7 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let to = to.clone().unwrap_or_else(|| format!("{operator}-{}.bundle", batch.as_millis()).into());
     ensure!(!to.exists(), "{} is there already: name another file with --to", to.display());
     let folder = past.copy(data)?;
-    let operators = operators(data)?;
+    let operators = operators(data, Engine::counting()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let bundle = runtime.block_on(async {
         let replay = Replay::open(&folder, operators, past.threads(), *batch).await?;

@@ -25,7 +25,7 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let loaded = load(&args.file)?;
-    let operators = operators(data)?;
+    let operators = operators(data, Engine::counting()?);
     let typed = runtime.block_on(Typed::new(loaded, &operators))?;
     check_sinks(&typed, &operators)?;
     outln!("{} is sound. Its streams:", args.file.display())?;
@@ -79,7 +79,7 @@ pub(super) fn load(file: &Path) -> Result<Loaded> {
     Ok(loaded)
 }
 
-/// The components of a data folder.
-pub(super) fn operators(data: &DataDir) -> Result<Arc<Operators>> {
-    Ok(Arc::new(Operators::new(Components::new(Engine::new()?, data.registry(), data.cache()))))
+/// The components of a data folder, on an engine.
+pub(super) fn operators(data: &DataDir, engine: Engine) -> Arc<Operators> {
+    Arc::new(Operators::new(Components::new(engine, data.registry(), data.cache())))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use crate::driver::BatchStats;
+use crate::plan::OperatorMeter;
 use crate::time::millis;
 
 /// Starts logging to standard error: plain lines on a terminal, JSON elsewhere. `RUST_LOG` chooses what is logged.
@@ -56,5 +57,13 @@ fn short(duration: Duration) -> String {
         format!("{:.1} ms", millis(duration))
     } else {
         format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+/// The fuel of an operator's calls, where it was counted.
+pub(super) fn fuel(meter: &OperatorMeter) -> String {
+    match meter.fuel {
+        0 => String::new(),
+        fuel => format!(", {fuel} fuel"),
     }
 }

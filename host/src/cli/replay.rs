@@ -7,10 +7,11 @@ use anyhow::{Result, bail};
 use bytesize::ByteSize;
 
 use super::check::operators;
+use super::progress::fuel;
 use crate::counted::counted;
 use crate::data_dir::{DataDir, PipelineCopy};
 use crate::driver::{Compared, Difference, Recomputed, Replay, Side, Tried, cores};
-use crate::operator::Reference;
+use crate::operator::{Engine, Reference};
 use crate::plan::Operators;
 use crate::time::BatchTime;
 
@@ -80,7 +81,7 @@ fn replacement(text: &str) -> Result<(String, Reference), String> {
 
 pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let folder = args.past.copy(data)?;
-    let operators = operators(data)?;
+    let operators = operators(data, Engine::counting()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(replay(args, &folder, operators)).map_err(|error| folder.told(error))
 }
@@ -125,9 +126,9 @@ fn costs(side: &Side) -> String {
     let mut text = format!("{} out, {}", meter.rows_out, ByteSize::b(meter.bytes_out).display().iec());
     if meter.calls > 0 {
         text.push_str(&format!(
-            "; {}, {} fuel, at most {} of memory, {:.1?}",
+            "; {}{}, at most {} of memory, {:.1?}",
             counted(meter.calls, "call"),
-            meter.fuel,
+            fuel(meter),
             ByteSize::b(meter.peak_memory).display().iec(),
             meter.time
         ));

@@ -17,6 +17,7 @@ use crate::control;
 use crate::counted::counted;
 use crate::data_dir::{DataDir, HostFile};
 use crate::driver::{Ground, Handle, Setup, Status, SystemClock, Typed, cores, forget};
+use crate::operator::Engine;
 use crate::plan::Operators;
 use crate::query::{Catalog, Reader};
 use crate::source::Mode;
@@ -53,6 +54,11 @@ pub(in crate::cli) struct Args {
     #[arg(long, conflicts_with_all = ["once", "fresh"])]
     drop_swaps: bool,
 
+    /// Count the fuel of all calls, for `weir status` and the batch log. Without it, it is counted where a call takes long,
+    /// and operators are faster. Results are the same
+    #[arg(long)]
+    metered: bool,
+
     /// Threads on which operators run [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -84,7 +90,8 @@ fn instant(text: &str) -> Result<SystemTime, String> {
 pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     progress::log();
     let loaded = load(&args.file)?;
-    let operators = operators(data)?;
+    let engine = if args.metered { Engine::counting()? } else { Engine::fast()? };
+    let operators = operators(data, engine);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let status = runtime.block_on(host(args, data, loaded, operators))?;
     if status.rejected > 0 {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use bytesize::ByteSize;
 
-use super::progress::line;
+use super::progress::{fuel, line};
 use super::swap::{difference, origins};
 use crate::control::{Client, Delivers, Outage, RolledBack, Status, Trying, Watching};
 use crate::counted::counted;
@@ -72,10 +72,10 @@ fn print(status: &Status) -> Result<()> {
         }
         if meter.calls > 0 {
             out!(
-                "; {} in {:.1?}, {} fuel, at most {} of memory",
+                "; {} in {:.1?}{}, at most {} of memory",
                 counted(meter.calls, "call"),
                 meter.time,
-                meter.fuel,
+                fuel(meter),
                 ByteSize::b(meter.peak_memory).display().iec()
             )?;
         }

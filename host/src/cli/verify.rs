@@ -9,6 +9,7 @@ use super::replay::{PastArgs, differing};
 use crate::counted::counted;
 use crate::data_dir::{DataDir, PipelineCopy};
 use crate::driver::{Past, Replay};
+use crate::operator::Engine;
 use crate::plan::Operators;
 use crate::time::BatchTime;
 
@@ -29,7 +30,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let folder = args.past.copy(data)?;
-    let operators = operators(data)?;
+    let operators = operators(data, Engine::counting()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let verified = runtime.block_on(verify(args, &folder, operators));
     let (batches, differing) = verified.map_err(|error| folder.told(error))?;

@@ -26,6 +26,7 @@ use super::outage::{Attempts, Outages};
 use super::planner::{KeptStream, Plans, plan};
 use super::typed::{Typed, TypedOperator};
 use crate::fingerprint::Fingerprints;
+use crate::operator::Metering;
 use crate::plan::migration::migrate;
 use crate::plan::{
     BatchRoom, Bound, ComponentCall, FirstReject, OperatorMeter, QUERY_ROWS, Report, Rooms, past, segment,
@@ -135,6 +136,8 @@ pub struct Runner {
     pub partitions: NonZeroUsize,
     /// Fails batches in which an operator does what it may not.
     pub(super) bound: Option<Bound>,
+    /// How often the fuel of calls is counted.
+    pub(super) metering: Metering,
 }
 
 impl Runner {
@@ -256,7 +259,7 @@ impl Runner {
     /// Runs a batch, and leaves nothing behind. One that is to happen fails when it rejects more rows than it may; one that
     /// has happened does not fail any more for a row that is rejected.
     pub(super) async fn compute(&self, typed: Arc<Typed>, cut: &Cut, purpose: Purpose) -> Result<Ran> {
-        let room = BatchRoom::bounded(cut.batch, self.bound.clone());
+        let room = BatchRoom::bounded(cut.batch, self.bound.clone()).metered(self.metering);
         let room = Arc::new(match purpose {
             Purpose::Run | Purpose::Try => room,
             Purpose::Recompute | Purpose::Redo => room.of_a_committed_batch(),

@@ -26,7 +26,7 @@ use super::{DeadLetters, SystemClock};
 use crate::block::BlockStore;
 use crate::checkpoint;
 use crate::fingerprint::Fingerprint as Rows;
-use crate::operator::{Digest, Registry};
+use crate::operator::{Digest, Metering, Registry};
 use crate::pipeline::Touch;
 use crate::plan::{
     BatchRoom, ComponentCall, Fingerprint, KEY_GROUPS, Operators, Pool, Recall, Report, Rooms, Stage, locate, past,
@@ -189,6 +189,7 @@ impl Bundle {
             ending: CancellationToken::new(),
             partitions: self.partitions,
             bound: None,
+            metering: Metering::Always,
         };
         let work = self.work.clone().with(&call, &runner.rooms.operators)?;
         if let Work::Update(_) = work {

@@ -25,7 +25,7 @@ static OPERATORS: LazyLock<(tempfile::TempDir, Arc<Operators>)> = LazyLock::new(
     let folder = tempfile::tempdir().expect("a folder");
     let data = DataDir::at(folder.path());
     data.registry().register(&sample::fold(), Some("fold"), Some("1.0.0")).expect("an aggregate");
-    let components = Components::new(Engine::new().expect("an engine"), data.registry(), data.cache());
+    let components = Components::new(Engine::fast().expect("an engine"), data.registry(), data.cache());
     (folder, Arc::new(Operators::new(components)))
 });
 

@@ -81,6 +81,7 @@ pub use trial::{TrialLimits, Trialled};
 pub use typed::{BatchWindow, EventWindow, Fitting, SourceTime, Typed, TypedOperator, TypedSource, Windows};
 
 use crate::block::{BlockId, BlockStore};
+use crate::operator::Metering;
 use crate::pipeline::OnReject;
 use crate::sink::Sink;
 use crate::source::{MAX_RECORD_BYTES, Mode};
@@ -373,9 +374,11 @@ impl Driver {
         }
         let trial = self.trial.as_mut().filter(|_| *purpose == Purpose::Run);
         let beside = trial.map(|trial| trial.beside(&self.runner, typed, cut));
+        // A trial compares the fuel of both.
+        let metering = if beside.is_some() { Metering::Always } else { self.runner.metering };
         let typed = beside.as_ref().map_or(typed, |beside| &beside.typed).clone();
         let bound = self.watch.as_ref().filter(|watch| watch.covers(cut)).map(Watch::bound);
-        let (runner, cut, purpose) = (Runner { bound, ..self.runner.clone() }, cut.clone(), *purpose);
+        let (runner, cut, purpose) = (Runner { bound, metering, ..self.runner.clone() }, cut.clone(), *purpose);
         let task = Task(tokio::spawn(async move {
             let done = runner.run(typed, cut, purpose).await;
             let tried = match (&done, beside) {

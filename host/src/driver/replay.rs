@@ -24,7 +24,7 @@ use crate::block::BlockStore;
 use crate::checkpoint::Checkpoints;
 use crate::data_dir::PipelineDir;
 use crate::fingerprint::{Fingerprint, Fingerprints};
-use crate::operator::{Digest, Reference};
+use crate::operator::{Digest, Metering, Reference};
 use crate::plan::{OperatorMeter, Operators, Pool, Rooms};
 use crate::state::Store;
 use crate::storage::Disk;
@@ -215,6 +215,7 @@ impl Replay {
             outages: Arc::default(),
             ending: CancellationToken::new(),
             bound: None,
+            metering: Metering::Always,
         };
         let mut replay = Self { past, typed: Arc::new(typed), operators, definition, runner, at };
         while let Some(before) = replay.next().filter(|next| *next < batch) {

@@ -69,7 +69,7 @@ async fn start_altered(
     alter: impl FnOnce(&mut Driver),
 ) -> Result<Bench> {
     let loaded = Pipeline::parse(text, file, &|_| None).expect("a sound pipeline");
-    let components = Components::new(Engine::new().expect("an engine"), data.registry(), data.cache());
+    let components = Components::new(Engine::fast().expect("an engine"), data.registry(), data.cache());
     let operators = Arc::new(Operators::new(components));
     let typed = Typed::new(loaded, &operators).await.expect("types");
     let folder = data.claim("numbers").expect("a folder that nobody uses");

@@ -21,7 +21,7 @@ use super::replay::Difference;
 use super::status::Trying;
 use super::typed::{Fitting, Typed};
 use crate::counted::counted;
-use crate::operator::Allowance;
+use crate::operator::{Allowance, Metering};
 use crate::plan::{Bound, OperatorMeter};
 
 /// How many rows that differ are shown.
@@ -259,7 +259,7 @@ impl Beside {
             traps: before.trapped.saturating_add(traps),
             trapped: 0,
         };
-        let runner = Runner { bound: Some(bound), ..runner };
+        let runner = Runner { bound: Some(bound), metering: Metering::Always, ..runner };
         let stopped = |used: u64| {
             format!(
                 "it was stopped when it had used {used} fuel, more than it may, which is {} ({times} times the {} of {}, and \

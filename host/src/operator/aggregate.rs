@@ -9,7 +9,7 @@ use wasmtime::component::{ComponentType, Lift, TypedFunc};
 
 use super::columns::{BatchIn, BatchOut, Lowered, WitField, WitReject, arrow_field, wit_fields};
 use super::compiled::Compiled;
-use super::instance::{Export, Guest, Limits, LogLevel, Usage, configured};
+use super::instance::{Export, Guest, Limits, LogLevel, Metering, Usage, configured};
 use super::lift;
 use super::moment::Moment;
 use super::transform::{Reject, read_columns, rejects, unique_names};
@@ -62,7 +62,7 @@ impl Aggregate {
     /// Asks the component for its shape under this config and input, and checks the answer.
     pub fn configure(compiled: Arc<Compiled>, config: &str, input: &Schema, limits: Limits) -> Result<Self, CallError> {
         let fields = wit_fields(input)?;
-        let (_, shape) = configured::<WitShape>(&compiled, limits, Moment::NONE, config, &fields)?;
+        let (_, shape) = configured::<WitShape>(&compiled, Metering::Always, limits, Moment::NONE, config, &fields)?;
         let reads = read_columns(shape.reads.as_deref(), input)?;
         let schema = |fields: &[WitField]| Arc::new(Schema::new(fields.iter().map(arrow_field).collect::<Vec<_>>()));
         let (accumulator, output) = (schema(&shape.accumulator), schema(&shape.output));
@@ -92,10 +92,14 @@ impl Aggregate {
         self.shape.retracts
     }
 
+    pub(super) fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
     /// A fresh instance for one task.
-    pub(super) fn task(self: &Arc<Self>, moment: Moment) -> Result<AggregateTask, CallError> {
+    pub(super) fn task(self: &Arc<Self>, metering: Metering, moment: Moment) -> Result<AggregateTask, CallError> {
         let (mut guest, shape) =
-            configured::<WitShape>(&self.compiled, self.limits, moment, &self.config, &self.input)?;
+            configured::<WitShape>(&self.compiled, metering, self.limits, moment, &self.config, &self.input)?;
         if shape != self.shape {
             return Err(contract("`configure` answered differently from the time before: it is not a pure function"));
         }

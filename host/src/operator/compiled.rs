@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
@@ -15,15 +16,28 @@ use super::digest::Digest;
 use super::engine::Engine;
 use super::inspect::{Kind, World};
 use super::instance::{Host, linker};
+use super::interrupt::Code;
 use super::registry::Registry;
+
+/// A component of as many bytes has code for counting fuel alone: what is as large is an interpreter, whose calls take long,
+/// and to compile it takes seconds.
+const LARGE: usize = 4 << 20;
 
 /// A component, compiled and linked.
 pub struct Compiled {
     digest: Digest,
     kind: Kind,
     interface: String,
-    engine: Engine,
-    pre: InstancePre<Host>,
+    counting: InstancePre<Host>,
+    fast: Option<Fast>,
+    /// A call of it was so long that it had to be made again on code that counts.
+    long: AtomicBool,
+}
+
+/// The same on code that counts no fuel, and where in memory that is.
+pub(super) struct Fast {
+    pub(super) pre: InstancePre<Host>,
+    pub(super) code: Arc<Code>,
 }
 
 impl Compiled {
@@ -47,12 +61,25 @@ impl Compiled {
         self.kind.version.interface("migrate")
     }
 
-    pub(super) fn engine(&self) -> &Engine {
-        &self.engine
+    pub(super) fn counting(&self) -> &InstancePre<Host> {
+        &self.counting
     }
 
-    pub(super) fn instance_pre(&self) -> &InstancePre<Host> {
-        &self.pre
+    /// None where all calls count their fuel.
+    pub(super) fn fast(&self) -> Option<&Fast> {
+        self.fast.as_ref()
+    }
+
+    /// Whether its calls are so long that none should be tried on code that counts no fuel.
+    pub(super) fn has_long_calls(&self) -> bool {
+        self.long.load(Ordering::Relaxed)
+    }
+
+    /// A call was.
+    pub(super) fn note_long_call(&self) {
+        if !self.long.swap(true, Ordering::Relaxed) {
+            tracing::debug!(component = %self.digest.short(), "calls take long: from now on their fuel is counted");
+        }
     }
 }
 
@@ -101,26 +128,45 @@ impl Components {
 
     fn load(&self, digest: Digest, bytes: &[u8]) -> Result<Compiled> {
         let kind = super::inspect::inspect(bytes)?;
-        let component = match self.cached_component(digest) {
-            Some(component) => component,
-            None => self.compile(digest, bytes)?,
+        let (_, counting) = self.linked(self.engine.wasmtime(), kind, digest, bytes)?;
+        let fast = match self.engine.fast_engine() {
+            // A sink waits for others more than it computes.
+            Some(engine) if kind.world != World::Sink && bytes.len() < LARGE => {
+                let (component, pre) = self.linked(&engine.wasmtime, kind, digest, bytes)?;
+                Code::of(&component, engine.trap.clone()).map(|code| Fast { pre, code: Arc::new(code) })
+            }
+            _ => None,
         };
-        let pre = linker(&self.engine, kind)
+        let interface = kind.world.interface(kind.version);
+        Ok(Compiled { digest, kind, interface, counting, fast, long: AtomicBool::new(false) })
+    }
+
+    fn linked(
+        &self,
+        engine: &wasmtime::Engine,
+        kind: Kind,
+        digest: Digest,
+        bytes: &[u8],
+    ) -> Result<(Component, InstancePre<Host>)> {
+        let component = match self.cached_component(engine, digest) {
+            Some(component) => component,
+            None => self.compile(engine, digest, bytes)?,
+        };
+        let pre = linker(engine, kind)
             .and_then(|linker| linker.instantiate_pre(&component))
             .map_err(anyhow::Error::from)
             .with_context(|| format!("component {} cannot be linked", digest.short()))?;
-        let interface = kind.world.interface(kind.version);
-        Ok(Compiled { digest, kind, interface, engine: self.engine.clone(), pre })
+        Ok((component, pre))
     }
 
-    fn cached_component(&self, digest: Digest) -> Option<Component> {
-        let path = self.cached(digest);
+    fn cached_component(&self, engine: &wasmtime::Engine, digest: Digest) -> Option<Component> {
+        let path = self.cached(engine, digest);
         if !path.exists() || private_folder(&self.cache).is_err() {
             return None;
         }
         // SAFETY: the file lies in a folder that only this user can write (mode 0700, checked when it is made), was
         // written by `compile` below and put there whole by rename; nothing that a user hands to Weir ends up there.
-        let component = unsafe { Component::deserialize_file(self.engine.wasmtime(), &path) };
+        let component = unsafe { Component::deserialize_file(engine, &path) };
         component
             .inspect_err(
                 |e| tracing::debug!(path = %path.display(), error = %e, "compiled code does not load; compiling again"),
@@ -128,28 +174,29 @@ impl Components {
             .ok()
     }
 
-    fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<Component> {
-        let component = Component::from_binary(self.engine.wasmtime(), bytes)
+    fn compile(&self, engine: &wasmtime::Engine, digest: Digest, bytes: &[u8]) -> Result<Component> {
+        let component = Component::from_binary(engine, bytes)
             .map_err(anyhow::Error::from)
             .with_context(|| format!("component {} cannot be compiled", digest.short()))?;
         // Without a cache everything works, only slower to start.
-        if let Err(error) = self.keep(digest, &component) {
+        if let Err(error) = self.keep(engine, digest, &component) {
             tracing::warn!(error = %format!("{error:#}"), "compiled code is not cached");
         }
         Ok(component)
     }
 
-    fn keep(&self, digest: Digest, component: &Component) -> Result<()> {
+    fn keep(&self, engine: &wasmtime::Engine, digest: Digest, component: &Component) -> Result<()> {
         private_folder(&self.cache)?;
         let code = component.serialize().map_err(anyhow::Error::from)?;
         let file = tempfile::NamedTempFile::new_in(&self.cache)?;
         fs::write(file.path(), code)?;
-        file.persist(self.cached(digest))?;
+        file.persist(self.cached(engine, digest))?;
         Ok(())
     }
 
-    fn cached(&self, digest: Digest) -> PathBuf {
-        self.cache.join(format!("{}.cwasm", digest.hex()))
+    fn cached(&self, engine: &wasmtime::Engine, digest: Digest) -> PathBuf {
+        let counts = if wasmtime::Engine::same(engine, self.engine.wasmtime()) { "" } else { ".fast" };
+        self.cache.join(format!("{}{counts}.cwasm", digest.hex()))
     }
 }
 

@@ -8,10 +8,10 @@ use wasmtime::{ResourceLimiter, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 use super::columns::WitField;
-use super::compiled::Compiled;
-use super::engine::Engine;
+use super::compiled::{Compiled, Fast};
 use super::http::{self, Http, HttpError, HttpRequest, HttpResponse};
 use super::inspect::{Kind, World};
+use super::interrupt::{self, Code};
 use super::moment::Moment;
 use super::verdict::{CallError, Verdict, bounded, contract, failure};
 use super::wasi::{self, Wasi};
@@ -50,10 +50,11 @@ pub enum LogLevel {
     Error,
 }
 
-/// What an operator used. All but the time is the same wherever and whenever the same task runs.
+/// What an operator used. All but the time, and whether fuel was counted, is the same wherever and whenever the same task
+/// runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Fuel consumed by all calls.
+    /// Fuel consumed by all calls; 0 if it was not counted in each.
     pub fuel: u64,
     /// The largest linear memory of any instance, in bytes.
     pub peak_memory: u64,
@@ -66,11 +67,17 @@ pub struct Usage {
 impl Usage {
     /// Adds another task's usage.
     pub fn add(&mut self, other: Usage) {
-        self.fuel += other.fuel;
+        self.fuel = both_fuels((self.fuel, self.calls), (other.fuel, other.calls));
         self.peak_memory = self.peak_memory.max(other.peak_memory);
         self.calls += other.calls;
         self.time += other.time;
     }
+}
+
+/// The fuel of two usages, each given with its calls; 0 if that of one of them was not counted.
+pub(crate) fn both_fuels(one: (u64, u64), other: (u64, u64)) -> u64 {
+    let is_counted = |(fuel, calls): (u64, u64)| fuel > 0 || calls == 0;
+    if is_counted(one) && is_counted(other) { one.0 + other.0 } else { 0 }
 }
 
 /// The host's side of one instance.
@@ -154,8 +161,8 @@ impl ResourceLimiter for Host {
 }
 
 /// A linker that offers `log`, to a sink also `http`, to who imports it WASI, and nothing else.
-pub(super) fn linker(engine: &Engine, kind: Kind) -> wasmtime::Result<Linker<Host>> {
-    let mut linker = Linker::new(engine.wasmtime());
+pub(super) fn linker(engine: &wasmtime::Engine, kind: Kind) -> wasmtime::Result<Linker<Host>> {
+    let mut linker = Linker::new(engine);
     linker.instance(&kind.version.interface("log"))?.func_wrap(
         "log",
         |mut store: wasmtime::StoreContextMut<'_, Host>, (level, message): (LogLevel, String)| {
@@ -176,17 +183,46 @@ pub(super) fn linker(engine: &Engine, kind: Kind) -> wasmtime::Result<Linker<Hos
 #[derive(Clone, Copy)]
 pub(super) struct Export(Func);
 
+/// Which code of a component an instance runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metering {
+    /// That which counts fuel.
+    Always,
+    /// That which counts none, where there is such and no call was long; a long one ends with [`CallError::Long`].
+    WhenLong,
+}
+
+/// When calls end.
+enum End {
+    /// When their fuel is used up.
+    Fuel,
+    /// After so many ticks.
+    Ticks(u32, Arc<Code>),
+}
+
 /// One instance of a component, with its store.
 pub(super) struct Guest {
     store: Store<Host>,
     instance: Instance,
     limits: Limits,
+    end: End,
     used: Usage,
 }
 
 impl Guest {
     /// Instantiates the component afresh.
-    pub(super) fn new(compiled: &Compiled, limits: Limits, moment: Moment) -> Result<Self, CallError> {
+    pub(super) fn new(
+        compiled: &Compiled,
+        metering: Metering,
+        limits: Limits,
+        moment: Moment,
+    ) -> Result<Self, CallError> {
+        let may_be_fast = metering == Metering::WhenLong && !compiled.has_long_calls() && interrupt::is_ready();
+        let ticks = interrupt::ticks(limits.fuel).filter(|_| may_be_fast);
+        let (pre, end) = match compiled.fast().zip(ticks) {
+            Some((Fast { pre, code }, ticks)) => (pre, End::Ticks(ticks, code.clone())),
+            None => (compiled.counting(), End::Fuel),
+        };
         let host = Host {
             memory_limit: usize::try_from(limits.memory.0).unwrap_or(usize::MAX),
             memory: 0,
@@ -198,15 +234,11 @@ impl Guest {
             moment,
             wasi: None,
         };
-        let mut store = Store::new(compiled.engine().wasmtime(), host);
+        let mut store = Store::new(pre.engine(), host);
         store.limiter(|host| host);
         store.set_hostcall_fuel(usize::try_from(limits.output.0).unwrap_or(usize::MAX));
-        store.set_fuel(limits.fuel).map_err(|e| CallError::Host(format!("{e:#}")))?;
-        let instance = match compiled.instance_pre().instantiate(&mut store) {
-            Ok(instance) => instance,
-            Err(error) => return Err(diagnose(store.data(), limits, &error)),
-        };
-        let mut guest = Self { store, instance, limits, used: Usage::default() };
+        let instance = end.within(limits, &mut store, |store| pre.instantiate(store))?;
+        let mut guest = Self { store, instance, limits, end, used: Usage::default() };
         guest.account()?;
         Ok(guest)
     }
@@ -240,21 +272,22 @@ impl Guest {
         P: ComponentNamedList + Lower,
         R: ComponentNamedList + Lift,
     {
-        self.store.set_fuel(self.limits.fuel).map_err(|e| CallError::Host(format!("{e:#}")))?;
         if let Some(wasi) = &self.store.data().wasi {
             wasi.begin();
         }
         let started = Instant::now();
-        let result = function.call(&mut self.store, params);
+        let result = self.end.within(self.limits, &mut self.store, |store| function.call(store, params));
         self.used.time += started.elapsed();
         self.used.calls += 1;
         self.account()?;
-        result.map_err(|error| diagnose(self.store.data(), self.limits, &error))
+        result
     }
 
     fn account(&mut self) -> Result<(), CallError> {
-        let left = self.store.get_fuel().map_err(|e| CallError::Host(format!("{e:#}")))?;
-        self.used.fuel += self.limits.fuel.saturating_sub(left);
+        if let End::Fuel = self.end {
+            let left = self.store.get_fuel().map_err(|e| CallError::Host(format!("{e:#}")))?;
+            self.used.fuel += self.limits.fuel.saturating_sub(left);
+        }
         self.used.peak_memory = self.store.data().peak_memory as u64;
         Ok(())
     }
@@ -272,31 +305,59 @@ impl Guest {
     }
 }
 
+impl End {
+    /// Lets a guest run, and says what it means if that goes wrong.
+    fn within<T>(
+        &self,
+        limits: Limits,
+        store: &mut Store<Host>,
+        run: impl FnOnce(&mut Store<Host>) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
+        let (result, was_long) = match self {
+            Self::Fuel => {
+                store.set_fuel(limits.fuel).map_err(|e| CallError::Host(format!("{e:#}")))?;
+                (run(store), false)
+            }
+            Self::Ticks(ticks, code) => {
+                let (result, ended) = interrupt::within(*ticks, code, || run(store));
+                // Here the stack is smaller.
+                let overflowed = |error: &wasmtime::Error| error.downcast_ref() == Some(&Trap::StackOverflow);
+                let was_long = ended || result.as_ref().is_err_and(overflowed);
+                (result, was_long)
+            }
+        };
+        result.map_err(|error| if was_long { CallError::Long } else { diagnose(store.data(), limits, &error) })
+    }
+}
+
 /// A fresh instance, configured, and the shape that it answered with.
 pub(super) fn configured<Shape: Lift + Send + Sync + 'static>(
     compiled: &Compiled,
+    metering: Metering,
     limits: Limits,
     moment: Moment,
     config: &str,
     input: &[WitField],
 ) -> Result<(Guest, Shape), CallError> {
-    configured_with(compiled, limits, moment, (config.to_owned(), input.to_vec()))
+    configured_with(compiled, metering, limits, moment, (config.to_owned(), input.to_vec()))
 }
 
 /// The same, of an operator that is told its key's columns, too.
 pub(super) fn configured_keyed<Shape: Lift + Send + Sync + 'static>(
     compiled: &Compiled,
+    metering: Metering,
     limits: Limits,
     moment: Moment,
     config: &str,
     keys: &[WitField],
     input: &[WitField],
 ) -> Result<(Guest, Shape), CallError> {
-    configured_with(compiled, limits, moment, (config.to_owned(), keys.to_vec(), input.to_vec()))
+    configured_with(compiled, metering, limits, moment, (config.to_owned(), keys.to_vec(), input.to_vec()))
 }
 
 fn configured_with<Params, Shape>(
     compiled: &Compiled,
+    metering: Metering,
     limits: Limits,
     moment: Moment,
     params: Params,
@@ -305,7 +366,7 @@ where
     Params: ComponentNamedList + Lower + Send + Sync + 'static,
     Shape: Lift + Send + Sync + 'static,
 {
-    let mut guest = Guest::new(compiled, limits, moment)?;
+    let mut guest = Guest::new(compiled, metering, limits, moment)?;
     let configure = guest.export(compiled.interface(), "configure")?;
     let configure: TypedFunc<Params, (Result<Shape, String>,)> = guest.typed(configure)?;
     let (answer,) = guest.call(configure, params)?;

@@ -12,7 +12,7 @@ use wasmtime::component::{ComponentType, Lift, Lower, TypedFunc};
 use super::columns::{BatchIn, Lowered, WitField, WitReject, wit_fields};
 use super::compiled::Compiled;
 use super::http::Http;
-use super::instance::{Export, Guest, Limits, LogLevel, Usage, configured};
+use super::instance::{Export, Guest, Limits, LogLevel, Metering, Usage, configured};
 use super::moment::Moment;
 use super::transform::{Reject, read_columns, rejects};
 use super::verdict::{CallError, bounded, contract};
@@ -100,7 +100,7 @@ impl SinkOperator {
     /// Asks the component whether it takes this config and input, and what it reads.
     pub fn configure(compiled: Arc<Compiled>, config: &str, input: &Schema, limits: Limits) -> Result<Self, CallError> {
         let fields = wit_fields(input)?;
-        let (_, shape) = configured::<WitShape>(&compiled, limits, Moment::NONE, config, &fields)?;
+        let (_, shape) = configured::<WitShape>(&compiled, Metering::Always, limits, Moment::NONE, config, &fields)?;
         let reads = read_columns(shape.reads.as_deref(), input)?;
         let columns = input.project(&reads).map_err(|e| CallError::Host(e.to_string()))?;
         let (config, columns) = (config.to_owned(), Arc::new(columns));
@@ -120,7 +120,7 @@ impl SinkOperator {
     /// A fresh instance for one partition, which sends through `http`.
     pub fn task(&self, moment: Moment, http: Arc<dyn Http>) -> Result<SinkTask, CallError> {
         let (mut guest, shape) =
-            configured::<WitShape>(&self.compiled, self.limits, moment, &self.config, &self.input)?;
+            configured::<WitShape>(&self.compiled, Metering::Always, self.limits, moment, &self.config, &self.input)?;
         if shape != self.shape {
             return Err(contract("`configure` answered differently from the time before"));
         }

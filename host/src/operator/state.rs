@@ -9,7 +9,7 @@ use wasmtime::component::{ComponentType, Lift, Lower, TypedFunc};
 
 use super::columns::{BatchIn, BatchOut, Lowered, WitField, WitReject, arrow_field, bits, wit_fields};
 use super::compiled::Compiled;
-use super::instance::{Export, Guest, Limits, LogLevel, Usage, configured_keyed};
+use super::instance::{Export, Guest, Limits, LogLevel, Metering, Usage, configured_keyed};
 use super::lift;
 use super::moment::Moment;
 use super::transform::{Reject, read_columns, rejects, unique_names};
@@ -140,8 +140,15 @@ impl State {
         limits: Limits,
     ) -> Result<Self, CallError> {
         let (key_fields, fields) = (wit_fields(keys)?, wit_fields(input)?);
-        let (mut guest, shape) =
-            configured_keyed::<WitShape>(&compiled, limits, Moment::NONE, config, &key_fields, &fields)?;
+        let (mut guest, shape) = configured_keyed::<WitShape>(
+            &compiled,
+            Metering::Always,
+            limits,
+            Moment::NONE,
+            config,
+            &key_fields,
+            &fields,
+        )?;
         let migrates = guest.export(&compiled.migrate(), "migrate").is_ok();
         let reads = read_columns(shape.reads.as_deref(), input)?;
         let schema = |fields: &[WitField]| Arc::new(Schema::new(fields.iter().map(arrow_field).collect::<Vec<_>>()));
@@ -179,24 +186,28 @@ impl State {
 
     /// A fresh instance that takes over states of version `from`, which have these columns.
     pub fn migration(&self, from: u32, columns: &Schema) -> Result<Migration<'_>, CallError> {
-        let mut guest = self.guest(Moment::NONE)?;
+        let mut guest = self.guest(Metering::Always, Moment::NONE)?;
         let migrate = guest.export(&self.compiled.migrate(), "migrate")?;
         Ok(Migration { state: self, guest, migrate, from, columns: wit_fields(columns)? })
     }
 
     /// A fresh instance, configured.
-    fn guest(&self, moment: Moment) -> Result<Guest, CallError> {
-        let (guest, shape) =
-            configured_keyed::<WitShape>(&self.compiled, self.limits, moment, &self.config, &self.keys, &self.input)?;
+    fn guest(&self, metering: Metering, moment: Moment) -> Result<Guest, CallError> {
+        let Self { compiled, limits, config, keys, input, .. } = self;
+        let (guest, shape) = configured_keyed::<WitShape>(compiled, metering, *limits, moment, config, keys, input)?;
         if shape != self.shape {
             return Err(contract("`configure` answered differently from the time before: it is not a pure function"));
         }
         Ok(guest)
     }
 
+    pub(super) fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
     /// A fresh instance for one task.
-    pub(super) fn task(self: &Arc<Self>, moment: Moment) -> Result<StateTask, CallError> {
-        let mut guest = self.guest(moment)?;
+    pub(super) fn task(self: &Arc<Self>, metering: Metering, moment: Moment) -> Result<StateTask, CallError> {
+        let mut guest = self.guest(metering, moment)?;
         let update = guest.export(self.compiled.interface(), "update")?;
         Ok(StateTask { state: self.clone(), guest, update, moment })
     }

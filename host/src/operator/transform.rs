@@ -12,7 +12,7 @@ use wasmtime::component::{ComponentType, Lift, TypedFunc};
 
 use super::columns::{BatchIn, ColumnOut, Lowered, WitField, WitReject, arrow_field, wit_fields};
 use super::compiled::Compiled;
-use super::instance::{Export, Guest, Limits, LogLevel, Usage, configured};
+use super::instance::{Export, Guest, Limits, LogLevel, Metering, Usage, configured};
 use super::lift::{self, Cuttable};
 use super::moment::Moment;
 use super::verdict::{CallError, Verdict, bounded, contract, failure};
@@ -97,7 +97,7 @@ impl Transform {
     /// Asks the component for its shape under this config and input, and checks the answer.
     pub fn configure(compiled: Arc<Compiled>, config: &str, input: &Schema, limits: Limits) -> Result<Self, CallError> {
         let fields = wit_fields(input)?;
-        let (_, shape) = configured::<WitShape>(&compiled, limits, Moment::NONE, config, &fields)?;
+        let (_, shape) = configured::<WitShape>(&compiled, Metering::Always, limits, Moment::NONE, config, &fields)?;
         let reads = read_columns(shape.reads.as_deref(), input)?;
         let keeps = indices("keeps", &shape.keeps, input)?;
         let adds: Vec<Arc<Field>> = shape.adds.iter().map(|f| Arc::new(arrow_field(f))).collect();
@@ -114,10 +114,14 @@ impl Transform {
         &self.output
     }
 
+    pub(super) fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
     /// A fresh instance for one task.
-    pub(super) fn task(self: &Arc<Self>, moment: Moment) -> Result<TransformTask, CallError> {
+    pub(super) fn task(self: &Arc<Self>, metering: Metering, moment: Moment) -> Result<TransformTask, CallError> {
         let (mut guest, shape) =
-            configured::<WitShape>(&self.compiled, self.limits, moment, &self.config, &self.input)?;
+            configured::<WitShape>(&self.compiled, metering, self.limits, moment, &self.config, &self.input)?;
         if shape != self.shape {
             return Err(contract("`configure` answered differently from the time before: it is not a pure function"));
         }

@@ -13,6 +13,8 @@ pub enum CallError {
     Failure(String),
     /// Something is wrong with this host, not with the operator or its rows.
     Host(String),
+    /// The call was too long for code that counts no fuel: it is to be made again, on code that does.
+    Long,
     /// No call was made: those before it have used up what the operator may use in the batch. The last of them, if it went
     /// wrong.
     Overspent(Option<Verdict>),
@@ -65,6 +67,7 @@ impl fmt::Display for CallError {
             Self::Verdict(verdict) => verdict.fmt(f),
             Self::Failure(text) => write!(f, "gave up: {text}"),
             Self::Host(text) => write!(f, "could not be run by this host: {text}"),
+            Self::Long => f.write_str("could not be run by this host: a call took long, and was not made again"),
             Self::Overspent(before) => {
                 let before = before.as_ref().map(|verdict| format!("; a call before {verdict}")).unwrap_or_default();
                 write!(f, "used more fuel than it may in a batch of its trial{before}")

@@ -73,7 +73,9 @@ impl Merger {
         accumulator: SchemaRef,
     ) -> Result<Self> {
         let aggregate = rooms.operators.aggregate(&call).map_err(execution)?;
-        let runner = AggregateRunner::new(aggregate, batch.moment(&call, partition)).within(batch.allowance(&call));
+        let runner = AggregateRunner::new(aggregate, batch.moment(&call, partition))
+            .within(batch.allowance(&call))
+            .metered(batch.metering());
         Ok(Self { call, batch, runner, accumulator })
     }
 

@@ -72,7 +72,8 @@ impl Node for FinalAggregate {
             let work = move || {
                 let aggregate = rooms.operators.aggregate(&node.call).map_err(execution)?;
                 let runner = AggregateRunner::new(aggregate, batch.moment(&node.call, partition))
-                    .within(batch.allowance(&node.call));
+                    .within(batch.allowance(&node.call))
+                    .metered(batch.metering());
                 Worker { node, runner, batch }.run(&schema, &concat_rows(&partials, &batches)?).map(Some)
             };
             pool.run(work).await?

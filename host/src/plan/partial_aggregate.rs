@@ -73,7 +73,8 @@ impl Node for PartialAggregate {
             let (rooms2, call) = (rooms.clone(), node.call.clone());
             let aggregate = rooms.pool.run(move || rooms2.operators.aggregate(&call)).await?.map_err(execution)?;
             let runner = AggregateRunner::new(aggregate.clone(), batch.moment(&node.call, partition))
-                .within(batch.allowance(&node.call));
+                .within(batch.allowance(&node.call))
+                .metered(batch.metering());
             let worker = Worker { node, key, aggregate, runner, batch, partial, segment: None, rows: Vec::new() };
             Ok::<_, DataFusionError>(through(worker, input, rooms.pool.clone()))
         };

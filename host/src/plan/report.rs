@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::{Fingerprint, Fingerprints};
-use crate::operator::{Digest, LogLevel, LogLine, Meter, Usage};
+use crate::operator::{Digest, LogLevel, LogLine, Meter, Usage, both_fuels};
 use crate::pipeline::OnReject;
 
 /// A row that an operator, or a source's format, did not take.
@@ -109,7 +109,7 @@ pub struct OperatorMeter {
     /// Rows that came after their event-time windows had been emitted, whatever became of them.
     #[serde(default)]
     pub late: u64,
-    /// Fuel consumed; none for what is not a component.
+    /// Fuel consumed; none for what is not a component, or where the fuel of a call was not counted.
     pub fuel: u64,
     /// The largest linear memory of any instance, in bytes.
     pub peak_memory: u64,
@@ -130,7 +130,7 @@ impl OperatorMeter {
         self.rejected += other.rejected;
         self.trapped += other.trapped;
         self.late += other.late;
-        self.fuel += other.fuel;
+        self.fuel = both_fuels((self.fuel, self.calls), (other.fuel, other.calls));
         self.calls += other.calls;
         self.time += other.time;
         self.peak_memory = self.peak_memory.max(other.peak_memory);
@@ -203,7 +203,7 @@ impl Report {
     /// Adds what a component used.
     pub(super) fn used(&mut self, operator: &str, used: Usage) {
         let meter = self.meter(operator);
-        meter.fuel += used.fuel;
+        meter.fuel = both_fuels((meter.fuel, meter.calls), (used.fuel, used.calls));
         meter.calls += used.calls;
         meter.time += used.time;
         meter.peak_memory = meter.peak_memory.max(used.peak_memory);

@@ -21,8 +21,8 @@ use super::watermark::Watermarks;
 use crate::block::BlockStore;
 use crate::event_time::Watermark;
 use crate::operator::{
-    Aggregate, Allowance, CallError, Compiled, Components, Digest, Isolation, Limits, Meter, Moment, Reject, State,
-    Transform, World,
+    Aggregate, Allowance, CallError, Compiled, Components, Digest, Isolation, Limits, Meter, Metering, Moment, Reject,
+    State, Transform, World,
 };
 use crate::pipeline::OnReject;
 use crate::rows::Columns;
@@ -203,6 +203,7 @@ pub struct BatchRoom {
     watermarks: Watermarks,
     report: Mutex<Report>,
     bound: Option<Bound>,
+    metering: Metering,
     /// It has committed once: a row that is rejected is no reason any more to stop.
     committed: bool,
 }
@@ -218,6 +219,7 @@ impl BatchRoom {
         Self {
             time,
             bound,
+            metering: Metering::Always,
             persisted: Mutex::default(),
             tasks: Mutex::default(),
             deltas: Mutex::default(),
@@ -225,6 +227,11 @@ impl BatchRoom {
             report: Mutex::default(),
             committed: false,
         }
+    }
+
+    /// The same for a batch whose fuel is counted so often.
+    pub fn metered(self, metering: Metering) -> Self {
+        Self { metering, ..self }
     }
 
     /// The same for a batch that has committed, perhaps with a component that took rows which the one of now does not take:
@@ -305,6 +312,11 @@ impl BatchRoom {
     /// The moment of one of a call's tasks.
     pub(super) fn moment(&self, call: &ComponentCall, partition: usize) -> Moment {
         Moment::of(self.time, &[call.operator.as_bytes(), &(partition as u64).to_le_bytes()])
+    }
+
+    /// How often fuel is counted.
+    pub(super) fn metering(&self) -> Metering {
+        self.metering
     }
 
     /// The fuel that the operator of a call has in this batch, if that is bounded.

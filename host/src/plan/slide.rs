@@ -61,7 +61,8 @@ impl Node for Slide {
             let work = move || {
                 let aggregate = rooms.operators.aggregate(&node.call).map_err(execution)?;
                 let runner = AggregateRunner::new(aggregate, batch.moment(&node.call, partition))
-                    .within(batch.allowance(&node.call));
+                    .within(batch.allowance(&node.call))
+                    .metered(batch.metering());
                 let keyed = rooms.state.keyed.get(&node.totals).ok_or_else(|| not_open(&node.totals))?;
                 let groups = owned(partition, partitions)?;
                 let keys = RowBytes::new(keyed.spec().key.clone())?;

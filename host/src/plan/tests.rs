@@ -184,7 +184,7 @@ fn every_stage_survives_being_written_down() {
 async fn a_plan_that_was_written_down_gives_the_same_rows_in_the_same_order() {
     let scratch = tempfile::tempdir().expect("a folder");
     let data = DataDir::at(scratch.path());
-    let components = Components::new(Engine::new().expect("an engine"), data.registry(), data.cache());
+    let components = Components::new(Engine::fast().expect("an engine"), data.registry(), data.cache());
     let rooms = Rooms {
         state: Arc::default(),
         tables: Arc::new(TableStore::at(scratch.path())),

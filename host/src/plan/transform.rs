@@ -50,7 +50,8 @@ impl Node for Transform {
             // The first use of a component may compile it.
             let transform = rooms.pool.run(move || rooms2.operators.transform(&call2)).await?.map_err(execution)?;
             let runner = TransformRunner::new(transform, batch2.moment(&call, partition), call.isolation())
-                .within(batch.allowance(&call));
+                .within(batch.allowance(&call))
+                .metered(batch.metering());
             let chunk_rows = if whole { usize::MAX } else { call.chunk_rows.max(1) };
             let worker = Worker { runner, call, batch, position: Position::default(), chunk_rows };
             let input = if whole { segment_by_segment(input) } else { input };

@@ -368,7 +368,7 @@ inputs = ["marked"]
 "#;
     let scratch = tempfile::tempdir().unwrap();
     let data = crate::data_dir::DataDir::at(scratch.path());
-    let components = Components::new(Engine::new().unwrap(), data.registry(), data.cache());
+    let components = Components::new(Engine::fast().unwrap(), data.registry(), data.cache());
     let loaded = Pipeline::parse(pipeline, Path::new("numbers.toml"), &|_| None).unwrap();
     let typed = Typed::new(loaded, &Operators::new(components)).await.unwrap();
     let reader = Reader::new(Arc::default(), Catalog::of(&typed), "1 MiB".parse().unwrap()).unwrap();

@@ -235,7 +235,7 @@ impl Family {
             format!("{{\"user\":\"u{}\",\"n\":{n},\"value\":0.{n},\"at\":{at}}}\n", n % 4)
         };
         fs::write(lines.with_extension("jsonl"), (0..500).map(row).collect::<String>()).expect("it can be written");
-        let engine = Engine::new().expect("an engine");
+        let engine = Engine::fast().expect("an engine");
         let operators = Arc::new(Operators::new(Components::new(engine, data.registry(), data.cache())));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let typed = |text: &str, partitions: usize, checkpoint: &str| {

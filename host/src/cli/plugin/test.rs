@@ -23,7 +23,7 @@ use crate::cli::check::operators;
 use crate::counted::counted;
 use crate::data_dir::{DataDir, PipelineDir};
 use crate::driver::{Bundle, DeadLetters, Ground, Setup, SystemClock, Typed, Unbundled, cores};
-use crate::operator::{ComponentName, Usage, World, componentize, identity, inspect};
+use crate::operator::{ComponentName, Engine, Usage, World, componentize, identity, inspect};
 use crate::origin::Origin;
 use crate::pipeline::Pipeline;
 use crate::plan::{OperatorMeter, Operators};
@@ -196,7 +196,7 @@ async fn unbundled(bundle: &Bundle, component: &[u8], file: &Path, trial: &DataD
     let then = bundle.call();
     let is_same = digest == then.digest;
     let name = if is_same { then.component.clone() } else { file.display().to_string() };
-    let operators = operators(&trial.with_cache_of(data))?;
+    let operators = operators(&trial.with_cache_of(data), Engine::counting()?);
     let Unbundled { rows, report, same } = bundle.run(&name, digest, operators, trial.root()).await?;
     let mut lines = json_writer(Vec::new());
     rows.iter().try_for_each(|rows| lines.write(rows))?;
@@ -328,7 +328,7 @@ async fn trial_run(
     // `${` in a path or a config of the user's stands for itself.
     let loaded = Pipeline::parse(&pipeline.replace("${", "$${"), Path::new("trial.toml"), &|_| None)?;
     // Compiled code is worth keeping; everything else goes with the scratch folder.
-    let operators = operators(&trial.with_cache_of(data))?;
+    let operators = operators(&trial.with_cache_of(data), Engine::counting()?);
     let folder = trial.claim(&loaded.name)?.once()?;
     let typed = Typed::new(loaded, &operators).await?;
     let start = BatchTime::after(0, typed.loaded.pipeline.batch.interval.0);

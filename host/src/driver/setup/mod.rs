@@ -30,6 +30,7 @@ use crate::block::BlockStore;
 use crate::checkpoint::{Checkpoints, Location, Restored};
 use crate::data_dir::PipelineDir;
 use crate::fault;
+use crate::operator::Metering;
 use crate::pipeline::{Missed, Pipeline};
 use crate::place::Place;
 use crate::plan::{Operators, Pool, Rooms};
@@ -268,6 +269,7 @@ impl Setup {
             ending: CancellationToken::new(),
             partitions,
             bound: None,
+            metering: Metering::WhenLong,
         };
         if extent == Extent::Settling {
             recovery.unfinished.clear();

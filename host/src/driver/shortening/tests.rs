@@ -81,7 +81,7 @@ async fn given_a_log_that_is_shortened_when_the_host_is_started_again_and_its_pa
     let (_, records) = BatchLog::open(&Disk, &copy.log()).expect("a log");
     let Some(Record::Shortened(Shortened { through, batches, .. })) = records.first() else { panic!("{records:?}") };
     assert!(*batches >= 6, "{records:?}");
-    let components = Components::new(Engine::new().expect("an engine"), data.registry(), data.cache());
+    let components = Components::new(Engine::fast().expect("an engine"), data.registry(), data.cache());
     let operators = Arc::new(Operators::new(components));
     let replay = async |copy, batch| Replay::open(copy, operators.clone(), NonZeroUsize::MIN, batch).await;
     let past: Vec<BatchTime> = Past::read(&copy).await.expect("a past").replayable().collect();

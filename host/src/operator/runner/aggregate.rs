@@ -7,13 +7,15 @@ use arrow::array::UInt32Array;
 use arrow::buffer::BooleanBuffer;
 use arrow::record_batch::RecordBatch;
 
-use super::super::aggregate::{Aggregate, AggregateTask};
+use super::super::aggregate::Aggregate;
 use super::super::allowance::{Account, Allowance};
+use super::super::instance::Metering;
 use super::super::isolate::{Attempt, isolate};
 use super::super::moment::Moment;
 use super::super::transform::Reject;
 use super::super::verdict::{CallError, Verdict};
-use super::{Meter, about_no_row, join};
+use super::instances::Instances;
+use super::{Meter, join};
 use crate::rows::take as take_rows;
 
 /// What a fold gave, group by group.
@@ -42,11 +44,7 @@ pub struct Retracted {
 
 /// An [`Aggregate`] at work on one partition of one batch.
 pub struct AggregateRunner {
-    aggregate: Arc<Aggregate>,
-    moment: Moment,
-    task: Option<(AggregateTask, bool)>,
-    meter: Meter,
-    account: Account,
+    instances: Instances<Aggregate>,
 }
 
 #[derive(Clone, Copy)]
@@ -59,12 +57,18 @@ enum Fold {
 impl AggregateRunner {
     /// Starts work; the instance is made with the first call.
     pub fn new(aggregate: Arc<Aggregate>, moment: Moment) -> Self {
-        Self { aggregate, moment, task: None, meter: Meter::default(), account: Account::default() }
+        Self { instances: Instances::of(aggregate, moment) }
     }
 
     /// Uses no more than is allowed.
     pub fn within(mut self, allowance: Option<Arc<Allowance>>) -> Self {
-        self.account = Account::with(allowance);
+        self.instances.account = Account::with(allowance);
+        self
+    }
+
+    /// Counts fuel so often.
+    pub fn metered(mut self, metering: Metering) -> Self {
+        self.instances.metering = metering;
         self
     }
 
@@ -101,7 +105,7 @@ impl AggregateRunner {
             }
             Ok(())
         })?;
-        let rows = join(self.aggregate.accumulator(), left, groups.len())?;
+        let rows = join(self.instances.operator().accumulator(), left, groups.len())?;
         Ok(Retracted { rows, groups, nothing, rejects })
     }
 
@@ -139,8 +143,8 @@ impl AggregateRunner {
         parts.sort_by_key(|(start, _)| *start);
         rejects.sort_by_key(|r| r.row);
         let schema = match fold {
-            Fold::Create | Fold::Merge => self.aggregate.accumulator(),
-            Fold::Finish => self.aggregate.output(),
+            Fold::Create | Fold::Merge => self.instances.operator().accumulator(),
+            Fold::Finish => self.instances.operator().output(),
         };
         let rows = join(schema, parts.into_iter().map(|(_, rows)| rows).collect(), survivors.len())?;
         Ok(Folded { rows, groups: survivors, rejects })
@@ -174,8 +178,8 @@ impl AggregateRunner {
         }
         let indices = UInt32Array::from_iter_values(healthy.iter().map(|&r| r as u32));
         let left = take_rows(rows, &indices).map_err(|e| CallError::Host(e.to_string()))?;
-        self.retire();
-        let answer = self.task().and_then(|task| task.create(&[0, left.num_rows() as u32], &left));
+        self.instances.retire();
+        let answer = self.instances.call(|task| task.create(&[0, left.num_rows() as u32], &left));
         match answer {
             Ok(created) => {
                 let all_rejected = created.rejects.len() == left.num_rows();
@@ -183,7 +187,7 @@ impl AggregateRunner {
                 Ok((!all_rejected).then_some(created.accumulators))
             }
             Err(CallError::Verdict(verdict)) => {
-                self.retire();
+                self.instances.retire();
                 let reason = format!("{verdict} (with the other rows of its key; no row does so alone)");
                 rejects.extend(healthy.into_iter().map(|row| Reject::trapped(row, &reason)));
                 Ok(None)
@@ -193,31 +197,8 @@ impl AggregateRunner {
     }
 
     /// Ends the work.
-    pub fn into_meter(mut self) -> Meter {
-        self.retire();
-        self.meter
-    }
-
-    fn retire(&mut self) {
-        if let Some((mut task, _)) = self.task.take() {
-            self.meter.add(task.used(), task.take_log());
-        }
-    }
-
-    /// The instance for the next call.
-    fn task(&mut self) -> Result<&mut AggregateTask, CallError> {
-        let now = self.task.as_ref().map_or(0, |(task, _)| task.used().fuel);
-        self.account.check(self.meter.used.fuel + now)?;
-        let (task, called) = match &mut self.task {
-            Some(task) => task,
-            empty => empty.insert((self.aggregate.task(self.moment).map_err(about_no_row)?, false)),
-        };
-        *called = true;
-        Ok(task)
-    }
-
-    fn is_fresh(&self) -> bool {
-        !self.task.as_ref().is_some_and(|(_, called)| *called)
+    pub fn into_meter(self) -> Meter {
+        self.instances.into_meter()
     }
 }
 
@@ -243,15 +224,17 @@ impl Attempt for Groups<'_> {
         let first = bounds[0];
         let rows = self.rows.slice(first as usize, (bounds[bounds.len() - 1] - first) as usize);
         let groups: Vec<u32> = bounds.iter().map(|b| b - first).collect();
-        let task = self.runner.task()?;
-        let (mut answer, rejects) = match self.fold {
-            Fold::Create => {
-                let created = task.create(&groups, &rows)?;
-                (created.accumulators, created.rejects)
-            }
-            Fold::Merge => (task.merge(&groups, &rows)?, Vec::new()),
-            Fold::Finish => (task.finish(&rows)?, Vec::new()),
-        };
+        let fold = self.fold;
+        let (mut answer, rejects) = self.runner.instances.call(|task| {
+            Ok(match fold {
+                Fold::Create => {
+                    let created = task.create(&groups, &rows)?;
+                    (created.accumulators, created.rejects)
+                }
+                Fold::Merge => (task.merge(&groups, &rows)?, Vec::new()),
+                Fold::Finish => (task.finish(&rows)?, Vec::new()),
+            })
+        })?;
         let mut survivors: Vec<usize> = (0..units.len()).collect();
         if !rejects.is_empty() {
             // A group whose rows are all rejected has an accumulator that stands for nothing.
@@ -270,11 +253,11 @@ impl Attempt for Groups<'_> {
     }
 
     fn is_fresh(&self) -> bool {
-        self.runner.is_fresh()
+        self.runner.instances.is_fresh()
     }
 
     fn refresh(&mut self) {
-        self.runner.retire();
+        self.runner.instances.retire();
     }
 }
 
@@ -289,15 +272,16 @@ impl Attempt for Totals<'_> {
 
     fn call(&mut self, units: Range<usize>) -> Result<Self::Answer, CallError> {
         let of = |rows: &RecordBatch| rows.slice(units.start, units.len());
-        self.runner.task()?.retract(&of(self.totals), &of(self.parts))
+        let (totals, parts) = (of(self.totals), of(self.parts));
+        self.runner.instances.call(|task| task.retract(&totals, &parts))
     }
 
     fn is_fresh(&self) -> bool {
-        self.runner.is_fresh()
+        self.runner.instances.is_fresh()
     }
 
     fn refresh(&mut self) {
-        self.runner.retire();
+        self.runner.instances.retire();
     }
 }
 
@@ -312,14 +296,14 @@ impl Attempt for OneGroup<'_> {
 
     fn call(&mut self, units: Range<usize>) -> Result<(), CallError> {
         let rows = self.rows.slice(units.start, units.len());
-        self.runner.task()?.create(&[0, units.len() as u32], &rows).map(drop)
+        self.runner.instances.call(|task| task.create(&[0, units.len() as u32], &rows)).map(drop)
     }
 
     fn is_fresh(&self) -> bool {
-        self.runner.is_fresh()
+        self.runner.instances.is_fresh()
     }
 
     fn refresh(&mut self) {
-        self.runner.retire();
+        self.runner.instances.retire();
     }
 }

@@ -1,6 +1,7 @@
 //! Operators that survive their rows: tasks whose poison rows are found and rejected alone. A file a world.
 
 mod aggregate;
+mod instances;
 mod state;
 mod transform;
 

@@ -8,12 +8,14 @@ use arrow::buffer::BooleanBuffer;
 use arrow::record_batch::RecordBatch;
 
 use super::super::allowance::{Account, Allowance};
+use super::super::instance::Metering;
 use super::super::isolate::{Attempt, isolate};
 use super::super::moment::Moment;
-use super::super::state::{Cause, Fate, State, StateTask, Touched, Updated};
+use super::super::state::{Cause, Fate, State, Touched, Updated};
 use super::super::transform::Reject;
 use super::super::verdict::{CallError, Verdict};
-use super::{Meter, about_no_row, join};
+use super::instances::Instances;
+use super::{Meter, join};
 use crate::rows::take as take_rows;
 
 /// What became of the keys of a call.
@@ -37,22 +39,24 @@ pub struct Updates {
 
 /// A [`State`] at work on one partition of one batch.
 pub struct StateRunner {
-    state: Arc<State>,
-    moment: Moment,
-    task: Option<(StateTask, bool)>,
-    meter: Meter,
-    account: Account,
+    instances: Instances<State>,
 }
 
 impl StateRunner {
     /// Starts work; the instance is made with the first call.
     pub fn new(state: Arc<State>, moment: Moment) -> Self {
-        Self { state, moment, task: None, meter: Meter::default(), account: Account::default() }
+        Self { instances: Instances::of(state, moment) }
     }
 
     /// Uses no more than is allowed.
     pub fn within(mut self, allowance: Option<Arc<Allowance>>) -> Self {
-        self.account = Account::with(allowance);
+        self.instances.account = Account::with(allowance);
+        self
+    }
+
+    /// Counts fuel so often.
+    pub fn metered(mut self, metering: Metering) -> Self {
+        self.instances.metering = metering;
         self
     }
 
@@ -112,7 +116,7 @@ impl StateRunner {
         }
         let input = take_rows(touched.input, &UInt32Array::from(healthy.clone()));
         let input = input.map_err(|e| CallError::Host(e.to_string()))?;
-        self.retire();
+        self.instances.retire();
         let call = KeyCall::new(touched, key, input.num_rows());
         match self.call(&call.touched(&input)) {
             Ok(mut updated) => {
@@ -123,7 +127,7 @@ impl StateRunner {
                 Ok(Some(updated))
             }
             Err(CallError::Verdict(verdict)) => {
-                self.retire();
+                self.instances.retire();
                 let reason = format!("{verdict} (with the other rows of its key; no row does so alone)");
                 rejects.extend(healthy.into_iter().map(|row| Reject::trapped(row as usize, &reason)));
                 Ok(None)
@@ -160,10 +164,10 @@ impl StateRunner {
         next.retain(|rows| rows.num_rows() > 0);
         rejects.sort_by_key(|reject| reject.row);
         Ok(Updates {
-            next: join(self.state.state(), next, keys)?,
+            next: join(self.instances.operator().state(), next, keys)?,
             fates,
             timers,
-            output: join(self.state.output(), output, output_from.len())?,
+            output: join(self.instances.operator().output(), output, output_from.len())?,
             output_from,
             rejects,
             broken,
@@ -171,30 +175,12 @@ impl StateRunner {
     }
 
     /// Ends the work.
-    pub fn into_meter(mut self) -> Meter {
-        self.retire();
-        self.meter
-    }
-
-    fn retire(&mut self) {
-        if let Some((mut task, _)) = self.task.take() {
-            self.meter.add(task.used(), task.take_log());
-        }
+    pub fn into_meter(self) -> Meter {
+        self.instances.into_meter()
     }
 
     fn call(&mut self, touched: &Touched<'_>) -> Result<Updated, CallError> {
-        let now = self.task.as_ref().map_or(0, |(task, _)| task.used().fuel);
-        self.account.check(self.meter.used.fuel + now)?;
-        let (task, called) = match &mut self.task {
-            Some(task) => task,
-            empty => empty.insert((self.state.task(self.moment).map_err(about_no_row)?, false)),
-        };
-        *called = true;
-        task.update(touched)
-    }
-
-    fn is_fresh(&self) -> bool {
-        !self.task.as_ref().is_some_and(|(_, called)| *called)
+        self.instances.call(|task| task.update(touched))
     }
 }
 
@@ -251,11 +237,11 @@ impl Attempt for Keys<'_, '_> {
     }
 
     fn is_fresh(&self) -> bool {
-        self.runner.is_fresh()
+        self.runner.instances.is_fresh()
     }
 
     fn refresh(&mut self) {
-        self.runner.retire();
+        self.runner.instances.retire();
     }
 }
 
@@ -276,10 +262,10 @@ impl Attempt for OneKey<'_, '_> {
     }
 
     fn is_fresh(&self) -> bool {
-        self.runner.is_fresh()
+        self.runner.instances.is_fresh()
     }
 
     fn refresh(&mut self) {
-        self.runner.retire();
+        self.runner.instances.retire();
     }
 }

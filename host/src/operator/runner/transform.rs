@@ -6,11 +6,13 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 
 use super::super::allowance::{Account, Allowance};
+use super::super::instance::Metering;
 use super::super::isolate::{Attempt, isolate};
 use super::super::moment::Moment;
-use super::super::transform::{Applied, Reject, Transform, TransformTask};
+use super::super::transform::{Applied, Reject, Transform};
 use super::super::verdict::{CallError, Verdict};
-use super::{Isolation, Meter, about_no_row};
+use super::instances::Instances;
+use super::{Isolation, Meter};
 
 /// Rows out and rows rejected of one chunk.
 #[derive(Debug, Default)]
@@ -23,23 +25,25 @@ pub struct Outcome {
 
 /// A [`Transform`] at work on one partition of one batch.
 pub struct TransformRunner {
-    transform: Arc<Transform>,
-    moment: Moment,
+    instances: Instances<Transform>,
     isolation: Isolation,
-    task: Option<(TransformTask, bool)>,
-    meter: Meter,
-    account: Account,
 }
 
 impl TransformRunner {
     /// Starts work; the instance is made with the first chunk.
     pub fn new(transform: Arc<Transform>, moment: Moment, isolation: Isolation) -> Self {
-        Self { transform, moment, isolation, task: None, meter: Meter::default(), account: Account::default() }
+        Self { instances: Instances::of(transform, moment), isolation }
     }
 
     /// Uses no more than is allowed.
     pub fn within(mut self, allowance: Option<Arc<Allowance>>) -> Self {
-        self.account = Account::with(allowance);
+        self.instances.account = Account::with(allowance);
+        self
+    }
+
+    /// Counts fuel so often.
+    pub fn metered(mut self, metering: Metering) -> Self {
+        self.instances.metering = metering;
         self
     }
 
@@ -64,15 +68,8 @@ impl TransformRunner {
     }
 
     /// Ends the work.
-    pub fn finish(mut self) -> Meter {
-        self.retire();
-        self.meter
-    }
-
-    fn retire(&mut self) {
-        if let Some((mut task, _)) = self.task.take() {
-            self.meter.add(task.used(), task.take_log());
-        }
+    pub fn finish(self) -> Meter {
+        self.instances.into_meter()
     }
 }
 
@@ -94,23 +91,15 @@ impl Attempt for Chunk<'_> {
     type Answer = Applied;
 
     fn call(&mut self, units: Range<usize>) -> Result<Applied, CallError> {
-        let runner = &mut *self.runner;
-        let now = runner.task.as_ref().map_or(0, |(task, _)| task.used().fuel);
-        runner.account.check(runner.meter.used.fuel + now)?;
-        let (mut task, _) = match runner.task.take() {
-            Some(task) => task,
-            None => (runner.transform.task(runner.moment).map_err(about_no_row)?, false),
-        };
-        let answer = task.apply(&self.chunk.slice(units.start, units.len()));
-        runner.task = Some((task, true));
-        answer
+        let chunk = self.chunk.slice(units.start, units.len());
+        self.runner.instances.call(|task| task.apply(&chunk))
     }
 
     fn is_fresh(&self) -> bool {
-        !self.runner.task.as_ref().is_some_and(|(_, called)| *called)
+        self.runner.instances.is_fresh()
     }
 
     fn refresh(&mut self) {
-        self.runner.retire();
+        self.runner.instances.retire();
     }
 }

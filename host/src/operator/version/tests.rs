@@ -63,7 +63,7 @@ fn given_a_component_that_was_built_against_a_released_version_when_run_then_it_
     let folder = tempfile::tempdir().unwrap();
     let registry = Registry::at(folder.path().join("registry"));
     let entry = registry.register(OF_0_1_0, Some("fold"), Some("0.1.0")).unwrap();
-    let components = Components::new(Engine::new().unwrap(), registry, &folder.path().join("cache"));
+    let components = Components::new(Engine::fast().unwrap(), registry, &folder.path().join("cache"));
     let int64 = |name: &str| Field::new(name, DataType::Int64, false);
     let input = Schema::new(["a", "b", "n"].map(int64).to_vec());
     let limits = Limits { memory: Size(64 << 20), fuel: 1_000_000, output: Size(1 << 20) };

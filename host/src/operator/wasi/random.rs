@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::Linker;
 use wasmtime::{Result, StoreContextMut, Trap, bail};
 
+use super::super::interrupt;
 use super::{Host, Wasi};
 
 /// Most random bytes of one call.
@@ -68,8 +69,13 @@ fn bytes(mut store: StoreContextMut<'_, Host>, length: u64, of: Of) -> Result<(V
     if length > MOST {
         bail!("asked for {length} random bytes at once; there are at most {MOST}");
     }
-    let left = store.get_fuel()?.checked_sub(length).ok_or(Trap::OutOfFuel)?;
-    store.set_fuel(left)?;
+    if interrupt::ends_here() {
+        bail!(Trap::Interrupt);
+    }
+    // Where fuel is not counted, time is.
+    if let Ok(left) = store.get_fuel() {
+        store.set_fuel(left.checked_sub(length).ok_or(Trap::OutOfFuel)?)?;
+    }
     Ok((of(store.data_mut().wasi()).bytes(length as usize),))
 }
 

@@ -53,6 +53,7 @@ pub(super) fn without_network(component: &[u8]) -> Result<Vec<u8>> {
     let (imports, exports) = outside(component)?;
     let known = whole.known.clone();
     let instance = whole.instantiate(denials.len(), &imports, &known)?;
+    // Operators export interfaces.
     for name in exports {
         let exported = whole.export_of(instance, &name);
         let mut section = ComponentExportSection::new();
@@ -236,5 +237,75 @@ impl Reencode for Moved {
 impl ReencodeComponent for Moved {
     fn component_instance_index(&mut self, index: u32) -> u32 {
         self.0.get(index as usize).copied().unwrap_or(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot set up its case should fail there")]
+
+    use wasmtime::component::Linker;
+    use wasmtime::{Engine, Store};
+
+    use super::*;
+
+    const WIT: &str = "
+        package test:asks;
+
+        package wasi:sockets@0.2.0 {
+            interface network {
+                resource network;
+                enum error-code { unknown, access-denied, not-supported }
+                enum ip-address-family { ipv4, ipv6 }
+            }
+            interface tcp {
+                resource tcp-socket;
+            }
+            interface tcp-create-socket {
+                use network.{error-code, ip-address-family};
+                use tcp.{tcp-socket};
+                create-tcp-socket: func(address-family: ip-address-family) -> result<tcp-socket, error-code>;
+            }
+        }
+
+        world asks {
+            import wasi:sockets/tcp-create-socket@0.2.0;
+            export runs: interface { go: func() -> u32; }
+        }";
+
+    /// Asks for a socket; answers with the case of the result, and ten times that of the error.
+    const CODE: &str = r#"
+        (module
+            (import "wasi:sockets/tcp-create-socket@0.2.0" "create-tcp-socket" (func $create (param i32 i32)))
+            (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+            (func (export "runs#go") (result i32)
+                (call $create (i32.const 0) (i32.const 64))
+                (i32.add
+                    (i32.load8_u (i32.const 64))
+                    (i32.mul (i32.const 10) (i32.load8_u (i32.const 68))))))"#;
+
+    #[test]
+    fn given_a_component_that_makes_sockets_when_they_are_denied_then_it_imports_none_and_is_told_so() {
+        let mut resolve = Resolve::default();
+        let package = resolve.push_str("asks.wit", WIT).unwrap();
+        let world = resolve.select_world(&[package], Some("asks")).unwrap();
+        let mut module = wat::parse_str(CODE).unwrap();
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        let asks = ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap();
+        let maker = "wasi:sockets/tcp-create-socket@0.2.0".to_owned();
+        assert!(outside(&asks).unwrap().0.contains(&maker));
+
+        let denied = without_network(&asks).unwrap();
+        assert_eq!(outside(&denied).unwrap().0, ["wasi:sockets/network@0.2.0", "wasi:sockets/tcp@0.2.0"]);
+        let engine = Engine::default();
+        let component = wasmtime::component::Component::new(&engine, &denied).unwrap();
+        let (mut linker, mut store) = (Linker::new(&engine), Store::new(&engine, ()));
+        linker.define_unknown_imports_as_traps(&component).unwrap();
+        let instance = linker.instantiate(&mut store, &component).unwrap();
+        let runs = instance.get_export_index(&mut store, None, "runs").unwrap();
+        let go = instance.get_export_index(&mut store, Some(&runs), "go").unwrap();
+        let go = instance.get_typed_func::<(), (u32,)>(&mut store, go).unwrap();
+        assert_eq!(go.call(&mut store, ()).unwrap(), (11,));
     }
 }

@@ -1,0 +1,206 @@
+//! The same work as the pipelines', as a program in plain Rust: rayon, the standard library, and no framework.
+//!
+//! With `--tuned` the inner loops are written by hand, which shows how far there is to go.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+use memchr::memmem::Finder;
+use memchr::{memchr, memrchr};
+use rayon::prelude::*;
+use weir_bench::tuned::Counts;
+
+/// Batches that a window has.
+const WINDOW: usize = 30;
+
+/// How much text a task has.
+const PIECE: usize = 1 << 20;
+
+/// The bytes of a user at the beginning of a line.
+const USER: usize = 8;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Work {
+    /// Counts the lines that have a word in them.
+    Grep,
+    /// Counts words over a window that slides by a batch.
+    WordCount,
+    /// The ten most frequent of these.
+    TopTen,
+    /// Counts the lines of each user, from the beginning.
+    KeyedCount,
+}
+
+/// Does the work, and prints each batch's seconds and the last one's answer, as JSON.
+#[derive(Debug, Parser)]
+struct Arguments {
+    work: Work,
+    /// The folder of the files with lines; when they are all read, it is begun again.
+    folder: PathBuf,
+    #[arg(long)]
+    files_a_batch: usize,
+    #[arg(long)]
+    batches: usize,
+    /// What `grep` searches for.
+    #[arg(long, default_value = "")]
+    needle: String,
+    #[arg(long)]
+    tuned: bool,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let mut files: Vec<PathBuf> = fs::read_dir(&arguments.folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .with_context(|| arguments.folder.display().to_string())?;
+    files.sort();
+    let mut files = files.iter().cycle();
+    let mut program = Program::new(&arguments);
+    let mut seconds = Vec::new();
+    let mut answer = String::new();
+    for _ in 0..arguments.batches {
+        let start = Instant::now();
+        let mut text = Vec::new();
+        for file in files.by_ref().take(arguments.files_a_batch) {
+            text.push(fs::read(file).with_context(|| file.display().to_string())?);
+        }
+        let pieces: Vec<&[u8]> = text.iter().flat_map(|text| pieces(text)).collect();
+        answer = program.batch(&pieces)?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    println!("{}", serde_json::json!({ "seconds": seconds, "answer": answer }));
+    Ok(())
+}
+
+/// Whole lines, about [`PIECE`] bytes of them.
+fn pieces(mut text: &[u8]) -> Vec<&[u8]> {
+    let mut pieces = Vec::new();
+    while !text.is_empty() {
+        let reach = text.len().min(PIECE);
+        let end = memrchr(b'\n', &text[..reach]).map_or(reach, |end| end + 1);
+        let (piece, rest) = text.split_at(end);
+        pieces.push(piece);
+        text = rest;
+    }
+    pieces
+}
+
+/// What outlives a batch.
+struct Program<'a> {
+    arguments: &'a Arguments,
+    totals: HashMap<String, i64>,
+    window: VecDeque<HashMap<String, i64>>,
+}
+
+impl<'a> Program<'a> {
+    fn new(arguments: &'a Arguments) -> Self {
+        Self { arguments, totals: HashMap::new(), window: VecDeque::new() }
+    }
+
+    fn batch(&mut self, pieces: &[&[u8]]) -> Result<String> {
+        match self.arguments.work {
+            Work::Grep => self.grep(pieces),
+            Work::WordCount => {
+                let counts = self.counts(pieces, words)?;
+                self.slide(counts);
+                Ok(format!("{} {}", self.totals.len(), self.totals.values().sum::<i64>()))
+            }
+            Work::TopTen => {
+                let counts = self.counts(pieces, words)?;
+                self.slide(counts);
+                let mut counts: Vec<_> = self.totals.iter().collect();
+                counts.sort_by(|(a, n), (b, m)| m.cmp(n).then(a.cmp(b)));
+                let top = counts.iter().take(10).map(|(word, count)| format!("{word} {count}"));
+                Ok(top.collect::<Vec<_>>().join("\n"))
+            }
+            Work::KeyedCount => {
+                let counts = self.counts(pieces, |line| line.get(..USER).into_iter())?;
+                let (users, mut sum) = (counts.len(), 0);
+                for (user, count) in counts {
+                    let total = self.totals.entry(user).or_default();
+                    *total += count;
+                    sum += *total;
+                }
+                Ok(format!("{users} {sum}"))
+            }
+        }
+    }
+
+    fn grep(&self, pieces: &[&[u8]]) -> Result<String> {
+        let needle = &self.arguments.needle;
+        let finder = Finder::new(needle);
+        let in_piece = |piece: &&[u8]| {
+            let text = str::from_utf8(piece)?;
+            Ok(if self.arguments.tuned {
+                // It has no newline; what is left of its line is passed over.
+                let (mut at, mut found) = (0, 0);
+                while let Some(place) = finder.find(&piece[at..]) {
+                    found += 1;
+                    at += place + memchr(b'\n', &piece[at + place..]).unwrap_or(piece.len() - at - place);
+                }
+                found
+            } else {
+                text.lines().filter(|line| line.contains(needle.as_str())).count()
+            })
+        };
+        let found: Result<Vec<usize>> = pieces.par_iter().map(in_piece).collect();
+        Ok(found?.iter().sum::<usize>().to_string())
+    }
+
+    fn counts<'p, I>(&self, pieces: &[&'p [u8]], keys: fn(&'p str) -> I) -> Result<HashMap<String, i64>>
+    where
+        I: Iterator<Item = &'p str>,
+    {
+        if self.arguments.tuned {
+            let counts = pieces.par_iter().fold(Counts::default, |mut counts, piece| {
+                match self.arguments.work {
+                    Work::KeyedCount => piece.chunks(100).for_each(|line| counts.add(&line[..USER], 1)),
+                    _ => counts.add_words(piece),
+                }
+                counts
+            });
+            let counts = counts.reduce(Counts::default, Counts::merge);
+            return counts.iter().map(|(key, count)| Ok((str::from_utf8(key)?.to_owned(), count))).collect();
+        }
+        let in_piece = |mut counts: HashMap<&'p str, i64>, piece: &&'p [u8]| {
+            let keys = str::from_utf8(piece)?.lines().flat_map(keys);
+            keys.for_each(|key| *counts.entry(key).or_default() += 1);
+            Ok::<_, anyhow::Error>(counts)
+        };
+        let merged = |mut counts: HashMap<&'p str, i64>, others: HashMap<&'p str, i64>| {
+            others.into_iter().for_each(|(key, count)| *counts.entry(key).or_default() += count);
+            Ok(counts)
+        };
+        let counts = pieces.par_iter().try_fold(HashMap::new, in_piece).try_reduce(HashMap::new, merged)?;
+        Ok(counts.into_iter().map(|(key, count)| (key.to_owned(), count)).collect())
+    }
+
+    /// Moves the window on by a batch.
+    fn slide(&mut self, counts: HashMap<String, i64>) {
+        for (word, count) in &counts {
+            match self.totals.get_mut(word) {
+                Some(total) => *total += count,
+                None => _ = self.totals.insert(word.clone(), *count),
+            }
+        }
+        self.window.push_back(counts);
+        if self.window.len() > WINDOW {
+            for (word, count) in self.window.pop_front().into_iter().flatten() {
+                if let Some(total) = self.totals.get_mut(&word) {
+                    *total -= count;
+                    if *total == 0 {
+                        self.totals.remove(&word);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn words(line: &str) -> std::str::SplitAsciiWhitespace<'_> {
+    line.split_ascii_whitespace()
+}
