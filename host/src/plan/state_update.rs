@@ -13,6 +13,7 @@ use arrow::array::{ArrayRef, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
+use arrow::row::Rows;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -90,8 +91,9 @@ impl Node for StateUpdate {
             let pool = rooms.pool.clone();
             let work = move || {
                 let rows = concat_rows(&input_schema, &batches)?;
-                let worker = Worker::new(node, &rooms, batch, schema, &rows, partition)?;
-                worker.run(partition, &owned(partition, partitions)?)
+                let keyed = rooms.state.keyed.get(&node.call.operator).ok_or_else(|| not_open(&node.call.operator))?;
+                let (worker, input) = Worker::new(node, &rooms, batch, schema, &keyed, &rows, partition)?;
+                worker.run(keyed, &input, partition, &owned(partition, partitions)?)
             };
             Ok::<_, DataFusionError>(stream::iter(pool.run(work).await??.into_iter().map(Ok)))
         };
@@ -104,10 +106,14 @@ struct Worker {
     batch: Arc<BatchRoom>,
     schema: SchemaRef,
     runner: StateRunner,
-    keyed: Arc<Keyed>,
     keys: RowBytes,
     states: RowBytes,
-    input: Input,
+}
+
+impl<'k> Unit<'k> {
+    fn entry(&self) -> Option<&'k Entry> {
+        self.known.map(|(_, entry)| entry)
+    }
 }
 
 /// The rows of a partition, by key.
@@ -116,7 +122,9 @@ struct Input {
     rows: RecordBatch,
     segments: UInt32Array,
     /// The keys that have rows, in order of their first.
-    keys: Vec<Key>,
+    keys: RecordBatch,
+    /// Their bytes; none if a key has no columns.
+    key_bytes: Option<Rows>,
     /// Where each key's rows are in `sorted`.
     bounds: Vec<u32>,
     /// The place in `rows` of each row of `sorted`.
@@ -128,8 +136,11 @@ struct Input {
 /// A key of a call.
 struct Unit<'k> {
     group: u32,
-    key: Key,
-    entry: Option<&'k Entry>,
+    key: &'k [u8],
+    /// What is kept of it.
+    known: Option<(&'k Key, &'k Entry)>,
+    /// Which of [`Input::keys`] it is, if it has rows.
+    place: Option<usize>,
     cause: Cause,
     /// Its rows in [`Input::sorted`].
     rows: Range<u32>,
@@ -141,65 +152,66 @@ impl Worker {
         rooms: &Rooms,
         batch: Arc<BatchRoom>,
         schema: SchemaRef,
+        keyed: &Keyed,
         rows: &RecordBatch,
         partition: usize,
-    ) -> Result<Self> {
+    ) -> Result<(Self, Input)> {
         let operator = rooms.operators.state(&node.call, &node.key_schema()?).map_err(execution)?;
-        let keyed = rooms.state.keyed.get(&node.call.operator).ok_or_else(|| not_open(&node.call.operator))?;
         let keys = RowBytes::new(keyed.spec().key.clone())?;
         let states = RowBytes::new(keyed.spec().state.clone())?;
         let input = Input::new(&node, &operator, &keys, rows)?;
-        let runner =
-            StateRunner::new(operator, batch.moment(&node.call, partition)).within(batch.allowance(&node.call));
-        Ok(Self { node, batch, schema, runner, keyed, keys, states, input })
+        let runner = StateRunner::new(operator, batch.moment(&node.call, partition))
+            .within(batch.allowance(&node.call))
+            .metered(batch.metering());
+        Ok((Self { node, batch, schema, runner, keys, states }, input))
     }
 
-    fn run(mut self, partition: usize, groups: &[u32]) -> Result<Vec<RecordBatch>> {
-        let keyed = self.keyed.clone();
-        let units = self.units(&keyed, groups);
+    fn run(mut self, keyed: Arc<Keyed>, input: &Input, partition: usize, groups: &[u32]) -> Result<Vec<RecordBatch>> {
+        let units = self.units(&keyed, input, groups);
         let mut delta: Vec<(u32, Changes)> = groups.iter().map(|group| (*group, Vec::new())).collect();
         let mut out = Vec::new();
         let mut rejected = 0;
         for call in calls(&units, self.node.call.chunk_rows.max(1)) {
             let units = &units[call];
-            let updates = self.update(units)?;
+            let keys = self.keys_of(units, input)?;
+            let updates = self.update(units, &keys, input)?;
             rejected += updates.rejects.len() + updates.broken.len();
-            out.extend(self.output(units, &updates)?);
+            out.extend(self.output(units, &keys, &updates)?);
             self.changes(units, &updates, &mut delta)?;
-            self.reject(units, updates)?;
+            self.reject(units, &keys, input, updates)?;
         }
         let rows_out = out.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
-        let rows_in = self.input.rows.num_rows() as u64;
+        let rows_in = input.rows.num_rows() as u64;
         let mut report = self.batch.report();
         report.count(&self.node.call.operator, rows_in, rows_out, rejected as u64);
-        report.read(&self.node.call.operator, size_of(&self.input.rows));
+        report.read(&self.node.call.operator, size_of(&input.rows));
         drop(report);
         drop(units);
-        let Self { node, batch, runner, keyed: held, .. } = self;
+        let Self { node, batch, runner, .. } = self;
         batch.meter(&node.call, &runner.into_meter());
         // The states must not be held any more when the batch commits, or it would have to copy them.
-        drop((keyed, held));
+        drop(keyed);
         let now = batch.time.as_millis();
         batch.stage(partition, Delta { operator: node.call.operator, now, groups: delta });
         Ok(out)
     }
 
     /// The keys to be called with, in canonical order.
-    fn units<'k>(&self, keyed: &'k Keyed, groups: &[u32]) -> Vec<Unit<'k>> {
+    fn units<'k>(&self, keyed: &'k Keyed, input: &'k Input, groups: &[u32]) -> Vec<Unit<'k>> {
         let (now, timeout) = (self.batch.time.as_millis(), keyed.spec().timeout);
-        let input = &self.input;
-        let mut units = Vec::with_capacity(input.keys.len());
+        let count = input.keys.num_rows();
+        let mut units = Vec::with_capacity(count);
         let mut next = 0;
         for &group in groups {
             let states = &keyed.groups()[group as usize];
             let first = next;
-            while next < input.keys.len() && input.group(next) == group {
-                let key = &input.keys[next];
-                let entry = states.get(key);
-                let timer = entry.is_some_and(|entry| entry.due(now, None) == Some(Due::Timer));
+            while next < count && input.group(next) == group {
+                let key = input.key(next);
+                let known = states.get_key_value(key);
+                let timer = known.is_some_and(|(_, entry)| entry.due(now, None) == Some(Due::Timer));
                 let cause = if timer { Cause::Timer } else { Cause::Rows };
                 let rows = input.bounds[next]..input.bounds[next + 1];
-                units.push(Unit { group, key: key.clone(), entry, cause, rows });
+                units.push(Unit { group, key, known, place: Some(next), cause, rows });
                 next += 1;
             }
             let at = input.bounds[next];
@@ -210,7 +222,7 @@ impl Worker {
             if due.is_empty() && self.node.touch == Touch::Changed {
                 continue;
             }
-            let has_rows: HashSet<&Key> = input.keys[first..next].iter().collect();
+            let has_rows: HashSet<&[u8]> = (first..next).map(|place| input.key(place)).collect();
             let cause = |due| match due {
                 Some(Due::Timer) => Cause::Timer,
                 Some(Due::Idle) => Cause::Idle,
@@ -220,13 +232,14 @@ impl Worker {
                 Touch::Changed => due.into_iter().map(|(key, entry, due)| (key, entry, cause(Some(due)))).collect(),
                 Touch::All => states.iter().map(|(key, entry)| (key, entry, cause(entry.due(now, timeout)))).collect(),
             };
-            others.retain(|(key, _, _)| !has_rows.contains(key));
+            others.retain(|(key, _, _)| !has_rows.contains(&***key));
             others.sort_unstable_by_key(|(key, _, _)| *key);
             let others = others.into_iter();
             units.extend(others.map(|(key, entry, cause)| Unit {
                 group,
-                key: key.clone(),
-                entry: Some(entry),
+                key,
+                known: Some((key, entry)),
+                place: None,
                 cause,
                 rows: at..at,
             }));
@@ -234,37 +247,42 @@ impl Worker {
         units
     }
 
-    fn update(&mut self, units: &[Unit<'_>]) -> Result<Updates> {
+    /// The keys of a call as rows.
+    fn keys_of(&self, units: &[Unit<'_>], input: &Input) -> Result<RecordBatch> {
+        let first = units.first().and_then(|unit| unit.place);
+        let mut expected = first.into_iter().flat_map(|first| first..);
+        // Units with rows follow one another in the input, too.
+        if units.iter().all(|unit| unit.place.is_some() && unit.place == expected.next()) {
+            return Ok(input.keys.slice(first.unwrap_or(0), units.len()));
+        }
+        Ok(self.keys.decode(units.iter().map(|unit| unit.key))?)
+    }
+
+    fn update(&mut self, units: &[Unit<'_>], keys: &RecordBatch, input: &Input) -> Result<Updates> {
         let first = units.first().map_or(0, |unit| unit.rows.start);
         let last = units.last().map_or(first, |unit| unit.rows.end);
-        let input = self.input.sorted.slice(first as usize, (last - first) as usize);
+        let input = input.sorted.slice(first as usize, (last - first) as usize);
         let mut groups = vec![0];
         groups.extend(units.iter().map(|unit| unit.rows.end - first));
-        let keys = self.keys.decode(units.iter().map(|unit| &*unit.key))?;
         let blank = self.states.blank();
-        let previous = self.states.decode(units.iter().map(|unit| unit.entry.map_or(blank, |entry| &*entry.state)))?;
-        let present: BooleanBuffer = units.iter().map(|unit| unit.entry.is_some()).collect();
+        let previous = units.iter().map(|unit| unit.entry().map_or(blank, |entry| &*entry.state));
+        let previous = self.states.decode(previous)?;
+        let present: BooleanBuffer = units.iter().map(|unit| unit.known.is_some()).collect();
         let causes: Vec<Cause> = units.iter().map(|unit| unit.cause).collect();
-        let touched = Touched {
-            keys: &keys,
-            groups: &groups,
-            input: &input,
-            previous: &previous,
-            present: &present,
-            causes: &causes,
-        };
+        let touched =
+            Touched { keys, groups: &groups, input: &input, previous: &previous, present: &present, causes: &causes };
         self.runner.update(&touched).map_err(|e| self.node.call.error(&e))
     }
 
     /// The output rows of a call, each with its key before it.
-    fn output(&self, units: &[Unit<'_>], updates: &Updates) -> Result<Option<RecordBatch>> {
+    fn output(&self, units: &[Unit<'_>], keys: &RecordBatch, updates: &Updates) -> Result<Option<RecordBatch>> {
+        let from = &updates.output_from;
         if updates.output.num_rows() == 0 {
             return Ok(None);
         }
-        let keys = self
-            .keys
-            .decode(updates.output_from.iter().map(|&k| &*units[k as usize].key).collect::<Vec<_>>().into_iter())?;
-        let segments = UInt32Array::from_iter_values(updates.output_from.iter().map(|&k| units[k as usize].group));
+        let is_one_each = from.len() == units.len() && from.iter().zip(0..).all(|(from, unit)| *from == unit);
+        let keys = if is_one_each { keys.clone() } else { take_rows(keys, &UInt32Array::from(from.clone()))? };
+        let segments = UInt32Array::from_iter_values(from.iter().map(|&k| units[k as usize].group));
         let columns = [keys.columns(), updates.output.columns()].concat();
         let rows = of_columns(super::segment::without_segment(&self.schema), columns, updates.output.num_rows())?;
         attach(rows, segments).map(Some)
@@ -274,8 +292,8 @@ impl Worker {
         let now = self.batch.time.as_millis();
         let next = encoded_states(&self.states, &updates.next)?;
         for (((unit, fate), timer), state) in units.iter().zip(&updates.fates).zip(&updates.timers).zip(next) {
-            let last = if unit.rows.is_empty() { unit.entry.map_or(now, |entry| entry.last) } else { now };
-            let change = match (fate, unit.entry) {
+            let last = if unit.rows.is_empty() { unit.entry().map_or(now, |entry| entry.last) } else { now };
+            let change = match (fate, unit.entry()) {
                 // Called for the last time, whatever it answered.
                 _ if unit.cause == Cause::Idle => None,
                 (Fate::Remove, _) => None,
@@ -287,18 +305,18 @@ impl Worker {
                 }
                 (Fate::Unchanged, None) => continue,
             };
-            if change.is_none() && unit.entry.is_none() {
+            if change.is_none() && unit.known.is_none() {
                 continue;
             }
             if let Ok(place) = delta.binary_search_by_key(&unit.group, |(group, _)| *group) {
-                delta[place].1.push((unit.key.clone(), change));
+                let key = unit.known.map_or_else(|| Key::from(unit.key), |(key, _)| key.clone());
+                delta[place].1.push((key, change));
             }
         }
         Ok(())
     }
 
-    fn reject(&self, units: &[Unit<'_>], updates: Updates) -> Result<()> {
-        let input = &self.input;
+    fn reject(&self, units: &[Unit<'_>], keys: &RecordBatch, input: &Input, updates: Updates) -> Result<()> {
         let first = units.first().map_or(0, |unit| unit.rows.start);
         let place = |row: usize| input.order.value(first as usize + row) as usize;
         let mut rejects: Vec<Reject> =
@@ -313,8 +331,7 @@ impl Worker {
         if updates.broken.is_empty() {
             return Ok(());
         }
-        let keys = self.keys.decode(units.iter().map(|unit| &*unit.key))?;
-        self.batch.reject_keys(&self.node.call, &keys, &updates.broken, |key| (units[key].group, u64::MAX))
+        self.batch.reject_keys(&self.node.call, keys, &updates.broken, |key| (units[key].group, u64::MAX))
     }
 }
 
@@ -332,7 +349,13 @@ impl Input {
         } else {
             take_rows(&rows.project(operator.reads())?, &order)?
         };
-        Ok(Self { keys: encoded(keys, &grouping.keys)?, rows, segments, bounds, order, sorted })
+        let key_bytes = (grouping.keys.num_columns() > 0).then(|| keys.encode(grouping.keys.columns())).transpose()?;
+        Ok(Self { keys: grouping.keys, key_bytes, rows, segments, bounds, order, sorted })
+    }
+
+    /// The bytes of a key that has rows.
+    fn key(&self, place: usize) -> &[u8] {
+        self.key_bytes.as_ref().map_or(&[], |rows| rows.row(place).data())
     }
 
     /// The key group of a key that has rows.

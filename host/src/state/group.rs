@@ -67,6 +67,11 @@ impl Group {
         self.entries.get(key)
     }
 
+    /// The same, with the key as it is kept.
+    pub fn get_key_value(&self, key: &[u8]) -> Option<(&Key, &Entry)> {
+        self.entries.get_key_value(key)
+    }
+
     /// All keys, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Entry)> {
         self.entries.iter()
