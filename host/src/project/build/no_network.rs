@@ -44,15 +44,13 @@ pub(super) fn without_network(component: &[u8]) -> Result<Vec<u8>> {
     for part in denials.iter().map(|denial| &denial.component[..]).chain([component]) {
         whole.component.section(&RawSection { id: ComponentSectionId::Component.into(), data: part });
     }
-    let imported = whole.known.clone();
     for (part, denial) in denials.iter().enumerate() {
-        let instance = whole.instantiate(part, &outside(&denial.component)?.0, &imported)?;
+        let instance = whole.instantiate(part, &outside(&denial.component)?.0)?;
         let answers = whole.export_of(instance, &denial.interface);
         whole.known.insert(denial.interface.clone(), answers);
     }
     let (imports, exports) = outside(component)?;
-    let known = whole.known.clone();
-    let instance = whole.instantiate(denials.len(), &imports, &known)?;
+    let instance = whole.instantiate(denials.len(), &imports)?;
     // Operators export interfaces.
     for name in exports {
         let exported = whole.export_of(instance, &name);
@@ -203,11 +201,12 @@ impl Whole {
         Ok(whole)
     }
 
-    /// An instance of one of its components.
-    fn instantiate(&mut self, part: usize, imports: &[String], given: &BTreeMap<String, u32>) -> Result<u32> {
+    /// An instance of one of its components, given what is known.
+    fn instantiate(&mut self, part: usize, imports: &[String]) -> Result<u32> {
         let mut arguments = Vec::new();
         for name in imports {
-            let instance = given.get(name).with_context(|| format!("`{name}` is not imported where it is expected"))?;
+            let instance =
+                self.known.get(name).with_context(|| format!("`{name}` is not imported where it is expected"))?;
             arguments.push((name.as_str(), ComponentExportKind::Instance, *instance));
         }
         let mut instances = ComponentInstanceSection::new();
