@@ -9,6 +9,7 @@ use std::fmt;
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::buffer::Buffer;
 use arrow::datatypes::{ArrowNativeType, ByteArrayType, DataType, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
@@ -146,24 +147,20 @@ impl ColumnHash {
     }
 
     fn variable<T: ByteArrayType<Offset = i32>>(&mut self, column: &arrow::array::GenericByteArray<T>) -> u64 {
-        let offsets = column.value_offsets();
-        let mut lengths = Vec::with_capacity(column.len() * 4);
-        let mut bytes = 0;
-        for (place, ends) in offsets.windows(2).enumerate() {
-            let range = ends[0].as_usize()..ends[1].as_usize();
-            let null = column.is_null(place);
-            let length = if null { 0 } else { range.len() };
-            lengths.extend_from_slice(&(length as u32).to_le_bytes());
-            bytes += length as u64;
-            if column.null_count() > 0 && !null {
-                self.values.update(&column.value_data()[range]);
-            }
-        }
-        if column.null_count() == 0
-            && let (Some(first), Some(last)) = (offsets.first(), offsets.last())
-        {
-            self.values.update(&column.value_data()[first.as_usize()..last.as_usize()]);
-        }
+        let (offsets, data) = (column.value_offsets(), column.value_data());
+        let lengths: Vec<u32> = if column.null_count() == 0 {
+            self.values.update(&data[offsets[0].as_usize()..offsets[column.len()].as_usize()]);
+            offsets.windows(2).map(|ends| (ends[1] - ends[0]) as u32).collect()
+        } else {
+            let value = |row: usize| match column.is_null(row) {
+                true => &[][..],
+                false => &data[offsets[row].as_usize()..offsets[row + 1].as_usize()],
+            };
+            (0..column.len()).for_each(|row| self.values.update(value(row)));
+            (0..column.len()).map(|row| value(row).len() as u32).collect()
+        };
+        let bytes: u64 = lengths.iter().map(|length| u64::from(*length)).sum();
+        let lengths = Buffer::from_vec(lengths);
         self.lengths.update(&lengths);
         bytes + lengths.len() as u64
     }

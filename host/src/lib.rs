@@ -18,6 +18,7 @@
 //! - [`project`]: operator projects, in their languages: written from a template, built to a component.
 //! - [`control`], [`cli`]: a running host's HTTP API, and the `weir` command.
 
+mod allocator;
 pub mod block;
 pub mod checkpoint;
 pub mod cli;

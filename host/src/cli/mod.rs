@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::allocator;
 use crate::data_dir::DataDir;
 
 /// A stream processor. Streams are cut into small batches; your functions run as sandboxed WebAssembly components,
@@ -71,6 +72,7 @@ enum Verb {
 
 /// Runs the command line; errors are printed.
 pub fn main() -> ExitCode {
+    allocator::keep_freed();
     let cli = Cli::parse();
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,7 +12,7 @@ use arrow::util::display::array_value_to_string;
 
 use crate::plan::{KEY_GROUPS, locate};
 use crate::rows::{describe, of_columns};
-use crate::state::{Change, Changes, Delta, Key, KeyedSpec, RowBytes};
+use crate::state::{Change, Changes, Delta, Key, KeyedSpec, RowBytes, StateBytes};
 use crate::table::Contents;
 
 /// Checks that a table has the columns of the key and of the state, in any order, and no other.
@@ -69,7 +69,7 @@ pub(super) fn states(operator: &str, table: &str, contents: &Contents, keyed: &K
                     shown(&keyed.key, &key_columns, row)
                 );
             }
-            let state = state_rows.as_ref().map_or_else(Box::default, |states| states.row(row).data().into());
+            let state = state_rows.as_ref().map_or_else(StateBytes::default, |states| states.row(row).data().into());
             let (_, changes) = groups.get_mut(group as usize).context("a key is in no group")?;
             changes.push((key, Some(Change { state, last, timer: 0 })));
         }

@@ -18,6 +18,7 @@ use super::inspect::{Kind, World};
 use super::instance::{Host, linker};
 use super::interrupt::Code;
 use super::registry::Registry;
+use crate::allocator;
 
 /// A component of as many bytes has code for counting fuel alone: what is as large is an interpreter, whose calls take long,
 /// and to compile it takes seconds.
@@ -178,6 +179,7 @@ impl Components {
         let component = Component::from_binary(engine, bytes)
             .map_err(anyhow::Error::from)
             .with_context(|| format!("component {} cannot be compiled", digest.short()))?;
+        allocator::give_back();
         // Without a cache everything works, only slower to start.
         if let Err(error) = self.keep(engine, digest, &component) {
             tracing::warn!(error = %format!("{error:#}"), "compiled code is not cached");

@@ -10,7 +10,6 @@ use datafusion::error::Result;
 use super::group::{Grouper, calls, rebased};
 use super::rooms::{BatchRoom, ComponentCall, Rooms, execution};
 use super::segment::detach;
-use super::state_update::encoded;
 use crate::operator::{AggregateRunner, Reject};
 use crate::rows::{concat as concat_rows, of_columns, take as take_rows};
 use crate::state::row_bytes::comparable;
@@ -32,11 +31,11 @@ impl ByKey {
         let columns = keys.schema().fields().len();
         let key: Vec<ArrayRef> = rows.columns()[..columns].iter().map(comparable).collect();
         let mut grouper = Grouper::new(Schema::clone(keys.schema()))?;
-        grouper.add(&key, rows.num_rows())?;
+        grouper.add_segments(&key, &segments)?;
         let grouping = grouper.finish()?;
         let bounds = grouping.bounds();
         let order = grouping.order(&bounds);
-        let encoded = encoded(keys, &grouping.keys)?;
+        let encoded: Vec<Key> = keys.encode_each(&grouping.keys)?;
         let groups =
             bounds.iter().take(encoded.len()).map(|&first| segments.value(order.value(first as usize) as usize));
         let keys = groups.zip(encoded).collect();

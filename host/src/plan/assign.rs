@@ -55,10 +55,10 @@ impl Node for Assign {
     }
 
     fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream> {
-        let (rooms, batch, input) = (task.rooms()?, task.batch()?, task.input_stream()?);
+        let (batch, input) = (task.batch()?, task.input_stream()?);
         let schema = without_segment(&task.schema);
         let worker = Worker { node: self.clone(), batch, schema, position: Position::default() };
-        let rows = through(worker, input, rooms.pool.clone());
+        let rows = through(worker, input);
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))
     }
 }

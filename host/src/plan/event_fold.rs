@@ -24,7 +24,7 @@ use super::segment::{attach, without_segment};
 use super::state_update::not_open;
 use crate::event_time::Watermark;
 use crate::rows::{concat as concat_rows, of_columns, take as take_rows};
-use crate::state::{Change, Delta, Key, Keyed, RowBytes};
+use crate::state::{Change, Delta, Key, Keyed, RowBytes, StateBytes};
 
 /// Keeps the open windows of an aggregate. Its input is a batch's accumulators; it gives those of the windows that close.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,13 +52,9 @@ impl Node for EventFold {
         let rows = async move {
             let batches: Vec<RecordBatch> = input.try_collect().await?;
             let watermark = batch.watermarks().least(&node.sources).await;
-            let pool = rooms.pool.clone();
-            let work = move || {
-                let groups = owned(partition, partitions)?;
-                let partials = concat_rows(&schema, &batches)?;
-                Worker::new(node, &rooms, batch, watermark, partition)?.run(partition, &groups, &partials)
-            };
-            pool.run(work).await?
+            let groups = owned(partition, partitions)?;
+            let partials = concat_rows(&schema, &batches)?;
+            Worker::new(node, &rooms, batch, watermark, partition)?.run(partition, &groups, &partials)
         };
         let rows = stream::once(rows).try_filter(|rows| std::future::ready(rows.num_rows() > 0));
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))
@@ -76,7 +72,7 @@ struct Worker {
     /// What becomes of windows that are kept, by group and key; none: forgotten.
     changes: BTreeMap<(u32, Key), Option<Change>>,
     /// The accumulators of windows that close.
-    closed: BTreeMap<(u32, Key), Box<[u8]>>,
+    closed: BTreeMap<(u32, Key), StateBytes>,
 }
 
 impl Worker {
@@ -136,7 +132,7 @@ impl Worker {
         let merged = self.merger.merge(&bounds, &take_rows(&all, &UInt32Array::from(order))?)?;
         let keys = self.keys.decode(new.keys.iter().map(|(_, key)| &**key).collect::<Vec<_>>().into_iter())?;
         let ends = ends(&keys);
-        for (&unit, bytes) in merged.units.iter().zip(bytes(&self.accumulators, &merged.rows)?) {
+        for (&unit, bytes) in merged.units.iter().zip(self.accumulators.encode_each(&merged.rows)?) {
             let (end, was_open) = (ends[unit], open[unit].is_some());
             let key = new.keys[unit].clone();
             if !self.watermark.passed(end) {
@@ -187,14 +183,6 @@ pub(super) fn delta(
         }
     }
     Delta { operator: windows, now: watermark.as_millis(), groups: by_group }
-}
-
-/// Rows as bytes.
-pub(super) fn bytes(encoder: &RowBytes, rows: &RecordBatch) -> Result<Vec<Box<[u8]>>> {
-    if rows.num_columns() == 0 {
-        return Ok(vec![Box::default(); rows.num_rows()]);
-    }
-    Ok(encoder.encode(rows.columns())?.iter().map(|row| row.data().into()).collect())
 }
 
 /// The ends of windows, the last column of their keys, in milliseconds.

@@ -68,15 +68,11 @@ impl Node for FinalAggregate {
             if batches.is_empty() {
                 return Ok(None);
             }
-            let pool = rooms.pool.clone();
-            let work = move || {
-                let aggregate = rooms.operators.aggregate(&node.call).map_err(execution)?;
-                let runner = AggregateRunner::new(aggregate, batch.moment(&node.call, partition))
-                    .within(batch.allowance(&node.call))
-                    .metered(batch.metering());
-                Worker { node, runner, batch }.run(&schema, &concat_rows(&partials, &batches)?).map(Some)
-            };
-            pool.run(work).await?
+            let aggregate = rooms.operators.aggregate(&node.call).map_err(execution)?;
+            let runner = AggregateRunner::new(aggregate, batch.moment(&node.call, partition))
+                .within(batch.allowance(&node.call))
+                .metered(batch.metering());
+            Worker { node, runner, batch }.run(&schema, &concat_rows(&partials, &batches)?).map(Some)
         };
         let rows = stream::once(rows).try_filter_map(|rows: Option<RecordBatch>| std::future::ready(Ok(rows)));
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))
@@ -134,7 +130,7 @@ impl Worker {
         let key = self.node.key.schema();
         let columns = key.fields().len();
         let mut grouper = Grouper::new(key)?;
-        grouper.add(&partials.columns()[..columns], partials.num_rows())?;
+        grouper.add_segments(&partials.columns()[..columns], segments)?;
         let grouping = grouper.finish()?;
         let bounds = grouping.bounds();
         let order = grouping.order(&bounds);

@@ -8,6 +8,7 @@ use datafusion::logical_expr::EmitTo;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
 
+use super::segment::runs;
 use super::text_groups::TextGroups;
 use crate::rows::of_columns;
 
@@ -29,10 +30,15 @@ enum Table {
 impl Grouper {
     /// For keys of these columns; without columns all rows are one group.
     pub(super) fn new(key: Schema) -> Result<Self> {
+        Self::expecting(key, 0)
+    }
+
+    /// The same, made for so many keys; there may be more.
+    pub(super) fn expecting(key: Schema, keys: usize) -> Result<Self> {
         let schema = SchemaRef::new(key);
         let table = match &schema.fields()[..] {
             [] => Table::None,
-            [key] if TextGroups::takes(key.data_type()) => Table::Text(TextGroups::new()),
+            [key] if TextGroups::takes(key.data_type()) => Table::Text(TextGroups::expecting(keys)),
             _ => Table::Any(new_group_values(schema.clone(), &GroupOrdering::None)?),
         };
         Ok(Self { schema, table, ids: Vec::new(), scratch: Vec::new() })
@@ -47,6 +53,18 @@ impl Grouper {
                 values.intern(keys, &mut self.scratch)?;
                 self.ids.extend(self.scratch.iter().map(|&id| id as u32));
             }
+        }
+        Ok(())
+    }
+
+    /// Adds the rows of a shuffled stream, each of whose keys is in one segment.
+    pub(super) fn add_segments(&mut self, keys: &[ArrayRef], segments: &UInt32Array) -> Result<()> {
+        for (_, run) in runs(segments) {
+            if let Table::Text(groups) = &mut self.table {
+                groups.pass();
+            }
+            let keys: Vec<_> = keys.iter().map(|column| column.slice(run.start, run.len())).collect();
+            self.add(&keys, run.len())?;
         }
         Ok(())
     }

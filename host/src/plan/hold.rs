@@ -11,17 +11,16 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::event_fold::bytes;
 use super::event_time::places;
 use super::key_group::{KEY_GROUPS, key_groups};
 use super::node::{Node, Task};
 use super::rooms::{BatchRoom, Rooms};
 use super::segment::{Position, attach_constant, detach, without_segment};
-use super::state_update::{encoded, not_open};
+use super::state_update::not_open;
 use crate::event_time::{Watermark, window_fields};
 use crate::fingerprint::size_of;
 use crate::rows::of_columns;
-use crate::state::{Change, Changes, Delta, Key, Keyed, RowBytes};
+use crate::state::{Change, Changes, Delta, Key, Keyed, RowBytes, StateBytes};
 
 /// Rows that go on together.
 const ROWS: usize = 8192;
@@ -61,9 +60,8 @@ impl Node for Hold {
         let rows = async move {
             let batches: Vec<RecordBatch> = input.try_collect().await?;
             let watermark = batch.watermarks().least(&node.sources).await;
-            let pool = rooms.pool.clone();
-            let work = move || Worker::new(node, &rooms, batch, watermark)?.run(&schema, &batches);
-            Ok::<_, DataFusionError>(stream::iter(pool.run(work).await??.into_iter().map(Ok)))
+            let rows = Worker::new(node, &rooms, batch, watermark)?.run(&schema, &batches)?;
+            Ok::<_, DataFusionError>(stream::iter(rows.into_iter().map(Ok)))
         };
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, stream::once(rows).try_flatten())))
     }
@@ -79,7 +77,7 @@ struct Worker {
     position: Position,
     changes: Vec<(u32, Changes)>,
     /// The rows whose windows close.
-    free: Vec<(Key, Box<[u8]>)>,
+    free: Vec<(Key, StateBytes)>,
 }
 
 impl Worker {
@@ -134,7 +132,7 @@ impl Worker {
         let groups = key_groups(windows, rows.num_rows())?;
         let ends = windows[1].as_primitive::<TimestampMicrosecondType>().values();
         let values = of_columns(self.rows.schema().clone(), rows.columns()[..own].to_vec(), rows.num_rows())?;
-        let rows = encoded(&self.keys, &keys)?.into_iter().zip(bytes(&self.rows, &values)?);
+        let rows = self.keys.encode_each::<Key>(&keys)?.into_iter().zip(self.rows.encode_each(&values)?);
         for ((key, state), (group, end)) in rows.zip(groups.into_iter().zip(ends)) {
             let end = end / 1000;
             if self.watermark.passed(end) {
@@ -148,7 +146,7 @@ impl Worker {
     }
 
     /// Rows as they came in, with their windows.
-    fn shown(&self, schema: &SchemaRef, rows: &[(Key, Box<[u8]>)]) -> Result<RecordBatch> {
+    fn shown(&self, schema: &SchemaRef, rows: &[(Key, StateBytes)]) -> Result<RecordBatch> {
         let windows = self.keys.decode(rows.iter().map(|(key, _)| &**key))?;
         let values = self.rows.decode(rows.iter().map(|(_, row)| &**row))?;
         let columns = [values.columns(), &windows.columns()[..2]].concat();

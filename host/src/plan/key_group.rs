@@ -10,9 +10,8 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::metrics::Time;
 use datafusion::physical_plan::repartition::BatchPartitioner;
-use xxhash_rust::xxh3::Xxh3Default;
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::state_update::encoded;
 use crate::rows::of_columns;
 use crate::state::row_bytes::comparable;
 use crate::state::{Key, RowBytes};
@@ -27,13 +26,13 @@ pub(super) fn key_groups(keys: &[ArrayRef], rows: usize) -> Result<Vec<i32>> {
     }
     let keys: Vec<ArrayRef> = keys.iter().map(comparable).collect();
     let writers = keys.iter().map(writer).collect::<Result<Vec<_>>>()?;
-    let mut hasher = Xxh3Default::new();
+    let mut bytes = Vec::new();
     let groups = (0..rows).map(|row| {
-        hasher.reset();
+        bytes.clear();
         for write in &writers {
-            write(row, &mut hasher);
+            write(row, &mut bytes);
         }
-        (hasher.digest() % u64::from(KEY_GROUPS)) as i32
+        (xxh3_64(&bytes) % u64::from(KEY_GROUPS)) as i32
     });
     Ok(groups.collect())
 }
@@ -43,7 +42,7 @@ pub fn locate(keys: &RecordBatch) -> Result<Vec<(u32, Key)>> {
     let groups = key_groups(keys.columns(), keys.num_rows())?;
     let columns = keys.columns().iter().map(comparable).collect();
     let keys = of_columns(keys.schema(), columns, keys.num_rows())?;
-    let bytes = encoded(&RowBytes::new(keys.schema())?, &keys)?;
+    let bytes = RowBytes::new(keys.schema())?.encode_each::<Key>(&keys)?;
     Ok(groups.into_iter().map(|group| group as u32).zip(bytes).collect())
 }
 
@@ -66,18 +65,18 @@ pub(super) fn owned(partition: usize, partitions: usize) -> Result<Vec<u32>> {
     Ok(owned)
 }
 
-type Write<'a> = Box<dyn Fn(usize, &mut Xxh3Default) + 'a>;
+type Write<'a> = Box<dyn Fn(usize, &mut Vec<u8>) + 'a>;
 
 /// Feeds a value to the hash: a zero byte for null, else a one and the value, text and bytes with their length.
 fn writer(array: &ArrayRef) -> Result<Write<'_>> {
     fn fixed<'a>(array: &'a ArrayRef, bytes: impl Fn(usize) -> [u8; 8] + 'a) -> Write<'a> {
-        Box::new(move |row, hasher| present(array, row, hasher, |h| h.update(&bytes(row))))
+        Box::new(move |row, to| present(array, row, to, |to| to.extend_from_slice(&bytes(row))))
     }
     fn varying<'a>(array: &'a ArrayRef, bytes: impl Fn(usize) -> &'a [u8] + 'a) -> Write<'a> {
-        Box::new(move |row, hasher| {
-            present(array, row, hasher, |h| {
-                h.update(&(bytes(row).len() as u64).to_le_bytes());
-                h.update(bytes(row));
+        Box::new(move |row, to| {
+            present(array, row, to, |to| {
+                to.extend_from_slice(&(bytes(row).len() as u64).to_le_bytes());
+                to.extend_from_slice(bytes(row));
             });
         })
     }
@@ -110,12 +109,12 @@ fn writer(array: &ArrayRef) -> Result<Write<'_>> {
     })
 }
 
-fn present(array: &ArrayRef, row: usize, hasher: &mut Xxh3Default, write: impl FnOnce(&mut Xxh3Default)) {
+fn present(array: &ArrayRef, row: usize, to: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     if array.is_null(row) {
-        hasher.update(&[0]);
+        to.push(0);
     } else {
-        hasher.update(&[1]);
-        write(hasher);
+        to.push(1);
+        write(to);
     }
 }
 

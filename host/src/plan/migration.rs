@@ -6,7 +6,6 @@ use anyhow::{Result, anyhow, bail};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::rooms::{ComponentCall, Rooms};
-use super::state_update::encoded_states;
 use crate::operator::State;
 use crate::rows::describe;
 use crate::state::{Entry, Group, Key, Keyed, KeyedSpec, RowBytes};
@@ -74,7 +73,7 @@ fn migrated(group: &Group, state: &State, from: &KeyedSpec, to: &KeyedSpec) -> R
     for chunk in entries.chunks(CHUNK) {
         let rows = migration.migrate(&before.decode(chunk.iter().map(|(_, entry)| &*entry.state))?)?;
         let keys = chunk.iter().map(|(key, _)| Key::clone(key));
-        states.extend(keys.zip(encoded_states(&after, &rows)?));
+        states.extend(keys.zip(after.encode_each(&rows)?));
     }
     Ok(group.with_states(states))
 }

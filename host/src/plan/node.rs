@@ -88,7 +88,7 @@ pub(super) trait Node: fmt::Debug {
     /// How many partitions it has.
     fn partitions(&self, inputs: &[usize]) -> usize;
 
-    /// Starts one partition.
+    /// Starts one partition. Its rows are asked for on the compute pool.
     fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream>;
 }
 
@@ -281,6 +281,8 @@ impl ExecutionPlan for StageExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let schema = self.properties.equivalence_properties().schema().clone();
-        self.stage.node().run(Task { partition, schema, inputs: &self.inputs, context })
+        let task = Task { partition, schema, inputs: &self.inputs, context };
+        let pool = task.rooms()?.pool.clone();
+        Ok(pool.compute(self.stage.node().run(task)?))
     }
 }

@@ -70,13 +70,13 @@ impl Node for PartialAggregate {
         let key = self.key_schema(&task.input()?.schema())?;
         let partial = Arc::new(partial_schema(&key, &self.accumulator.schema()));
         let start = async move {
-            let (rooms2, call) = (rooms.clone(), node.call.clone());
-            let aggregate = rooms.pool.run(move || rooms2.operators.aggregate(&call)).await?.map_err(execution)?;
+            let aggregate = rooms.operators.aggregate(&node.call).map_err(execution)?;
             let runner = AggregateRunner::new(aggregate.clone(), batch.moment(&node.call, partition))
                 .within(batch.allowance(&node.call))
                 .metered(batch.metering());
-            let worker = Worker { node, key, aggregate, runner, batch, partial, segment: None, rows: Vec::new() };
-            Ok::<_, DataFusionError>(through(worker, input, rooms.pool.clone()))
+            let worker =
+                Worker { node, key, aggregate, runner, batch, partial, segment: None, rows: Vec::new(), keys: 0 };
+            Ok::<_, DataFusionError>(through(worker, input))
         };
         let rows = stream::once(start).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))
@@ -93,6 +93,8 @@ struct Worker {
     /// The segment whose rows are being collected.
     segment: Option<u32>,
     rows: Vec<RecordBatch>,
+    /// How many keys the segment before had.
+    keys: usize,
 }
 
 impl Work for Worker {
@@ -128,7 +130,7 @@ impl Worker {
     }
 
     fn fold(&mut self, segment: u32, batches: &[RecordBatch]) -> Result<Option<RecordBatch>> {
-        let mut grouper = Grouper::new(self.key.clone())?;
+        let mut grouper = Grouper::expecting(self.key.clone(), self.keys)?;
         let mut count = 0;
         for batch in batches {
             let keys: Vec<_> = self.node.key.iter().map(|&i| batch.column(i).clone()).collect();
@@ -136,6 +138,7 @@ impl Worker {
             count += batch.num_rows();
         }
         let grouping = grouper.finish()?;
+        self.keys = grouping.keys.num_rows();
         let group_bounds = grouping.bounds();
         let (bounds, group_of) = units(&group_bounds);
         let order = std::cell::OnceCell::new();

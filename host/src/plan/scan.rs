@@ -68,18 +68,9 @@ impl Node for Scan {
     fn run(&self, task: Task<'_>) -> Result<SendableRecordBatchStream> {
         let (rooms, batch) = (task.rooms()?, task.batch()?);
         let blocks = self.partitions[task.partition].clone().into_iter();
-        let scanner = Scanner { scan: self.clone(), rooms: rooms.clone(), batch, blocks, open: None };
-        let rows = stream::try_unfold(scanner, move |mut scanner| {
-            let pool = rooms.pool.clone();
-            async move {
-                let (scanner, rows) = pool
-                    .run(move || {
-                        let rows = scanner.next();
-                        (scanner, rows)
-                    })
-                    .await?;
-                Ok::<_, DataFusionError>(rows?.map(|rows| (rows, scanner)))
-            }
+        let scanner = Scanner { scan: self.clone(), rooms, batch, blocks, open: None };
+        let rows = stream::try_unfold(scanner, |mut scanner| async move {
+            Ok::<_, DataFusionError>(scanner.next()?.map(|rows| (rows, scanner)))
         });
         let rows = rows.try_filter(|rows| std::future::ready(rows.num_rows() > 0));
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))

@@ -58,13 +58,9 @@ impl Node for SessionFold {
         let rows = async move {
             let batches: Vec<RecordBatch> = input.try_collect().await?;
             let watermark = batch.watermarks().least(&node.sources).await;
-            let pool = rooms.pool.clone();
-            let work = move || {
-                let groups = owned(partition, partitions)?;
-                let partials = concat_rows(&schema, &batches)?;
-                Worker::new(node, &rooms, batch, watermark, partition)?.run(partition, &groups, &partials)
-            };
-            pool.run(work).await?
+            let groups = owned(partition, partitions)?;
+            let partials = concat_rows(&schema, &batches)?;
+            Worker::new(node, &rooms, batch, watermark, partition)?.run(partition, &groups, &partials)
         };
         let rows = stream::once(rows).try_filter(|rows| std::future::ready(rows.num_rows() > 0));
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))

@@ -8,10 +8,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
 
-use super::event_fold::bytes;
 use crate::event_time::{Span, window_fields};
 use crate::rows::{concat as concat_rows, of_columns, take as take_rows};
-use crate::state::RowBytes;
+use crate::state::{RowBytes, StateBytes};
 
 /// The columns of one session: its start and end, and its accumulator.
 fn session(accumulator: &Schema) -> Schema {
@@ -27,7 +26,7 @@ pub fn session_state(accumulator: &Schema) -> Schema {
 }
 
 /// The state of a key, and the end of its first session.
-pub(super) type Packed = (Box<[u8]>, i64);
+pub(super) type Packed = (StateBytes, i64);
 
 /// Packs sessions.
 pub(super) struct Packing {
@@ -85,14 +84,14 @@ impl Packing {
         let rows = take_rows(sessions, &UInt32Array::from(firsts))?;
         let other_rows = take_rows(sessions, &UInt32Array::from_iter_values(others.iter().map(|(_, row)| *row)))?;
         let mut packed: Vec<Option<Vec<u8>>> = vec![None; keys.len()];
-        for ((key, _), session) in others.iter().zip(bytes(&self.session, &other_rows)?) {
+        for ((key, _), session) in others.iter().zip(self.session.encode_each::<StateBytes>(&other_rows)?) {
             let packed = packed[*key].get_or_insert_default();
             packed.extend_from_slice(&(session.len() as u64).to_le_bytes());
             packed.extend_from_slice(&session);
         }
         let packed: ArrayRef = Arc::new(BinaryArray::from_iter(packed));
         let columns = [rows.columns(), &[packed]].concat();
-        let states = bytes(&self.state, &of_columns(self.state.schema().clone(), columns, keys.len())?)?;
+        let states = self.state.encode_each(&of_columns(self.state.schema().clone(), columns, keys.len())?)?;
         Ok(keys.into_iter().zip(states).map(|((key, end), state)| (key, (state, end))).collect())
     }
 }

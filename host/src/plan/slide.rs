@@ -2,7 +2,7 @@
 //! retracted. The cost follows what comes, what goes and the keys that are there, not the length of the window (the
 //! inverse form of Spark's `reduceByKeyAndWindow`).
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt32Array};
@@ -24,7 +24,7 @@ use super::with_past::WithPast;
 use crate::operator::{AggregateRunner, Reject};
 use crate::rows::{Columns, concat as concat_rows, of_columns, take as take_rows};
 use crate::state::row_bytes::comparable;
-use crate::state::{Change, Delta, Key, Keyed, RowBytes};
+use crate::state::{Change, Delta, Key, Keyed, RowBytes, StateBytes};
 
 /// Moves the totals of one operator on. Its input is this batch's accumulators, one for each key; it gives all totals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,21 +57,17 @@ impl Node for Slide {
         let (partition, partitions, schema) = (task.partition, task.partition_count()?, task.schema.clone());
         let rows = async move {
             let present: Vec<RecordBatch> = input.try_collect().await?;
-            let pool = rooms.pool.clone();
-            let work = move || {
-                let aggregate = rooms.operators.aggregate(&node.call).map_err(execution)?;
-                let runner = AggregateRunner::new(aggregate, batch.moment(&node.call, partition))
-                    .within(batch.allowance(&node.call))
-                    .metered(batch.metering());
-                let keyed = rooms.state.keyed.get(&node.totals).ok_or_else(|| not_open(&node.totals))?;
-                let groups = owned(partition, partitions)?;
-                let keys = RowBytes::new(keyed.spec().key.clone())?;
-                let accumulators = RowBytes::new(keyed.spec().state.clone())?;
-                let worker =
-                    Worker { node, rooms, batch, runner, keyed, groups, keys, accumulators, changes: BTreeMap::new() };
-                worker.run(partition, &schema, present)
-            };
-            pool.run(work).await?
+            let aggregate = rooms.operators.aggregate(&node.call).map_err(execution)?;
+            let runner = AggregateRunner::new(aggregate, batch.moment(&node.call, partition))
+                .within(batch.allowance(&node.call))
+                .metered(batch.metering());
+            let keyed = rooms.state.keyed.get(&node.totals).ok_or_else(|| not_open(&node.totals))?;
+            let groups = owned(partition, partitions)?;
+            let keys = RowBytes::new(keyed.spec().key.clone())?;
+            let accumulators = RowBytes::new(keyed.spec().state.clone())?;
+            let worker =
+                Worker { node, rooms, batch, runner, keyed, groups, keys, accumulators, changes: HashMap::default() };
+            worker.run(partition, &schema, present)
         };
         let rows = stream::once(rows).try_filter(|rows| std::future::ready(rows.num_rows() > 0));
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))
@@ -87,8 +83,8 @@ struct Worker {
     groups: Vec<u32>,
     keys: RowBytes,
     accumulators: RowBytes,
-    /// The totals that change, by group and key; none where nothing is left.
-    changes: BTreeMap<(u32, Key), Option<Box<[u8]>>>,
+    /// The totals that change, each with its group; none where nothing is left.
+    changes: HashMap<Key, (u32, Option<StateBytes>), ahash::RandomState>,
 }
 
 /// Accumulators sorted by key: those of key k are rows `bounds[k] .. bounds[k + 1]`.
@@ -109,7 +105,7 @@ impl Worker {
         batch.meter(&node.call, &runner.into_meter());
         let now = batch.time.as_millis();
         let mut delta: Vec<(u32, crate::state::Changes)> = groups.iter().map(|g| (*g, Vec::new())).collect();
-        for ((group, key), total) in changes {
+        for (key, (group, total)) in changes {
             if let Ok(place) = delta.binary_search_by_key(&group, |(g, _)| *g) {
                 delta[place].1.push((key, total.map(|state| Change { state, last: now, timer: 0 })));
             }
@@ -167,9 +163,10 @@ impl Worker {
             let length = size.min(totals.num_rows() - start);
             let (totals, parts) = (totals.slice(start, length), parts.slice(start, length));
             let left = self.runner.retract(&totals, &parts).map_err(|e| self.node.call.error(&e))?;
-            let bytes = self.encode(&left.rows)?;
+            let bytes = self.accumulators.encode_each(&left.rows)?;
             for ((row, nothing), total) in left.groups.iter().zip(left.nothing).zip(bytes) {
-                self.changes.insert(keyed[known[start + row]].clone(), (!nothing).then_some(total));
+                let (group, key) = keyed[known[start + row]].clone();
+                self.changes.insert(key, (group, (!nothing).then_some(total)));
             }
             let lost = left.rejects.into_iter().map(|r| Reject { row: kept[known[start + r.row]], ..r }).collect();
             self.lost(&goes, lost)?;
@@ -180,9 +177,10 @@ impl Worker {
     /// Merges the accumulators of each key and makes the results its totals.
     fn merged(&mut self, sorted: &Sorted) -> Result<()> {
         let (totals, kept) = self.fold(sorted)?;
-        let bytes = self.encode(&totals)?;
+        let bytes = self.accumulators.encode_each(&totals)?;
         for (key, total) in kept.into_iter().zip(bytes) {
-            self.changes.insert(sorted.encoded[key].clone(), Some(total));
+            let (group, key) = sorted.encoded[key].clone();
+            self.changes.insert(key, (group, Some(total)));
         }
         Ok(())
     }
@@ -206,24 +204,18 @@ impl Worker {
     /// Keys on which the operator went wrong lose their totals.
     fn lost(&mut self, sorted: &Sorted, lost: Vec<Reject>) -> Result<()> {
         for reject in &lost {
-            self.changes.insert(sorted.encoded[reject.row].clone(), None);
+            let (group, key) = sorted.encoded[reject.row].clone();
+            self.changes.insert(key, (group, None));
         }
         self.batch.report().count(&self.node.call.operator, 0, 0, lost.len() as u64);
         self.batch.reject_keys(&self.node.call, &sorted.keys, &lost, |row| (sorted.encoded[row].0, row as u64))
     }
 
     fn total(&self, group: u32, key: &Key) -> Option<&[u8]> {
-        match self.changes.get(&(group, key.clone())) {
-            Some(changed) => changed.as_deref(),
+        match self.changes.get(key) {
+            Some((_, changed)) => changed.as_deref(),
             None => self.keyed.groups()[group as usize].get(key).map(|entry| &*entry.state),
         }
-    }
-
-    fn encode(&self, rows: &RecordBatch) -> Result<Vec<Box<[u8]>>> {
-        if rows.num_columns() == 0 {
-            return Ok(vec![Box::default(); rows.num_rows()]);
-        }
-        Ok(self.accumulators.encode(rows.columns())?.iter().map(|row| row.data().into()).collect())
     }
 
     fn sorted(&self, partials: &RecordBatch) -> Result<Sorted> {
@@ -232,7 +224,7 @@ impl Worker {
         let columns = key.fields().len();
         let comparable: Vec<ArrayRef> = partials.columns()[..columns].iter().map(comparable).collect();
         let mut grouper = Grouper::new(key)?;
-        grouper.add(&comparable, partials.num_rows())?;
+        grouper.add_segments(&comparable, &segments)?;
         let grouping = grouper.finish()?;
         let bounds = grouping.bounds();
         let order = grouping.order(&bounds);
@@ -242,7 +234,7 @@ impl Worker {
             partials.num_rows(),
         )?;
         let rows = take_rows(&rows, &order)?;
-        let encoded = super::state_update::encoded(&self.keys, &grouping.keys)?;
+        let encoded: Vec<Key> = self.keys.encode_each(&grouping.keys)?;
         let groups = bounds.iter().take(encoded.len()).map(|&b| segments.value(order.value(b as usize) as usize));
         let encoded = groups.zip(encoded).collect();
         Ok(Sorted { keys: grouping.keys, encoded, bounds, rows })

@@ -50,10 +50,9 @@ impl Node for Snapshot {
             while let Some(rows) = input.next().await {
                 rows?;
             }
-            let pool = rooms.pool.clone();
             let delta = batch.staged(&node.of, partition);
-            let taken = move || node.take(&rooms, &batch, &owned(partition, partitions)?, delta.as_deref());
-            Ok::<_, datafusion::error::DataFusionError>(stream::iter(pool.run(taken).await??.into_iter().map(Ok)))
+            let rows = node.take(&rooms, &batch, &owned(partition, partitions)?, delta.as_deref())?;
+            Ok::<_, datafusion::error::DataFusionError>(stream::iter(rows.into_iter().map(Ok)))
         };
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, stream::once(rows).try_flatten())))
     }

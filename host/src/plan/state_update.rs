@@ -56,22 +56,6 @@ pub(super) fn not_open(operator: &str) -> DataFusionError {
     DataFusionError::Internal(format!("there is no room for the states of `{operator}`"))
 }
 
-/// The bytes of each key.
-pub(super) fn encoded(bytes: &RowBytes, keys: &RecordBatch) -> Result<Vec<Key>> {
-    if keys.num_columns() == 0 {
-        return Ok(vec![Key::default(); keys.num_rows()]);
-    }
-    Ok(bytes.encode(keys.columns())?.iter().map(|row| row.data().into()).collect())
-}
-
-/// The bytes of each state.
-pub(super) fn encoded_states(bytes: &RowBytes, states: &RecordBatch) -> Result<Vec<Box<[u8]>>> {
-    if states.num_columns() == 0 {
-        return Ok(vec![Box::default(); states.num_rows()]);
-    }
-    Ok(bytes.encode(states.columns())?.iter().map(|row| row.data().into()).collect())
-}
-
 impl Node for StateUpdate {
     fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef> {
         let fields = [self.key_schema()?, self.output.schema()].map(|s| s.fields().iter().cloned().collect::<Vec<_>>());
@@ -88,14 +72,11 @@ impl Node for StateUpdate {
         let (schema, input_schema) = (task.schema.clone(), task.input()?.schema());
         let rows = async move {
             let batches: Vec<RecordBatch> = input.try_collect().await?;
-            let pool = rooms.pool.clone();
-            let work = move || {
-                let rows = concat_rows(&input_schema, &batches)?;
-                let keyed = rooms.state.keyed.get(&node.call.operator).ok_or_else(|| not_open(&node.call.operator))?;
-                let (worker, input) = Worker::new(node, &rooms, batch, schema, &keyed, &rows, partition)?;
-                worker.run(keyed, &input, partition, &owned(partition, partitions)?)
-            };
-            Ok::<_, DataFusionError>(stream::iter(pool.run(work).await??.into_iter().map(Ok)))
+            let rows = concat_rows(&input_schema, &batches)?;
+            let keyed = rooms.state.keyed.get(&node.call.operator).ok_or_else(|| not_open(&node.call.operator))?;
+            let (worker, input) = Worker::new(node, &rooms, batch, schema, &keyed, &rows, partition)?;
+            let out = worker.run(keyed, &input, partition, &owned(partition, partitions)?)?;
+            Ok::<_, DataFusionError>(stream::iter(out.into_iter().map(Ok)))
         };
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, stream::once(rows).try_flatten())))
     }
@@ -290,7 +271,7 @@ impl Worker {
 
     fn changes(&self, units: &[Unit<'_>], updates: &Updates, delta: &mut [(u32, Changes)]) -> Result<()> {
         let now = self.batch.time.as_millis();
-        let next = encoded_states(&self.states, &updates.next)?;
+        let next = self.states.encode_each(&updates.next)?;
         for (((unit, fate), timer), state) in units.iter().zip(&updates.fates).zip(&updates.timers).zip(next) {
             let last = if unit.rows.is_empty() { unit.entry().map_or(now, |entry| entry.last) } else { now };
             let change = match (fate, unit.entry()) {
@@ -340,7 +321,7 @@ impl Input {
         let (rows, segments) = detach(rows)?;
         let columns: Vec<ArrayRef> = node.key.iter().map(|&i| comparable(rows.column(i))).collect();
         let mut grouper = Grouper::new(node.key_schema()?)?;
-        grouper.add(&columns, rows.num_rows())?;
+        grouper.add_segments(&columns, &segments)?;
         let grouping = grouper.finish()?;
         let bounds = grouping.bounds();
         let order = grouping.order(&bounds);

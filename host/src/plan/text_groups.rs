@@ -16,6 +16,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// Keys up to this length are wholly in their head.
 const SHORT: usize = 15;
 
+/// Keys that are looked for together, so that the memory is asked for the slots of all of them at once.
+const AHEAD: usize = 16;
+
 /// Slots of an empty table.
 const FIRST_SLOTS: usize = 1024;
 
@@ -26,6 +29,8 @@ pub(super) struct TextGroups {
     /// Drawn afresh for each table, so that no input can be made to collide. No result depends on them.
     seeds: [u64; 2],
     heads: Vec<u128>,
+    /// The first group that the table finds.
+    first: usize,
     offsets: Vec<i32>,
     data: Vec<u8>,
     /// The group of null, once there is one.
@@ -36,6 +41,20 @@ pub(super) struct TextGroups {
 struct Slot {
     hash: u32,
     group: u32,
+}
+
+/// A row's key, and the slot where it should be.
+#[derive(Clone, Copy, Default)]
+struct Guess {
+    head: u128,
+    hash: u32,
+    slot: Slot,
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self::FREE
+    }
 }
 
 impl Slot {
@@ -52,15 +71,28 @@ impl TextGroups {
         matches!(key, DataType::Utf8 | DataType::Binary)
     }
 
-    pub(super) fn new() -> Self {
+    /// Made for so many keys; there may be more.
+    pub(super) fn expecting(keys: usize) -> Self {
         let random = RandomState::new();
         Self {
-            slots: vec![Slot::FREE; FIRST_SLOTS],
+            slots: vec![Slot::FREE; slots_for(keys)],
             seeds: [random.hash_one(0), random.hash_one(1)],
             heads: Vec::new(),
+            first: 0,
             offsets: vec![0],
             data: Vec::new(),
             null: None,
+        }
+    }
+
+    /// None of the keys that were added comes again: the table needs to find those alone that are to come, so it stays as
+    /// small as it can.
+    pub(super) fn pass(&mut self) {
+        let seen = self.len() - self.first;
+        if seen > 0 {
+            self.slots.clear();
+            self.slots.resize(slots_for(seen), Slot::FREE);
+            self.first = self.len();
         }
     }
 
@@ -82,20 +114,33 @@ impl TextGroups {
         keys: &GenericByteArray<T>,
         groups: &mut Vec<u32>,
     ) -> Result<()> {
-        let data = keys.value_data();
+        let (data, offsets) = (keys.value_data(), keys.value_offsets());
         groups.reserve(keys.len());
-        for (row, ends) in keys.value_offsets().windows(2).enumerate() {
-            if keys.is_null(row) {
-                groups.push(self.null_group()?);
-                continue;
+        let mut guesses = [Guess::default(); AHEAD];
+        for first in (0..keys.len()).step_by(AHEAD) {
+            let rows = first..keys.len().min(first + AHEAD);
+            for (row, guess) in rows.clone().zip(&mut guesses) {
+                let (start, end) = (offsets[row] as usize, offsets[row + 1] as usize);
+                guess.head = head(data, start, end - start);
+                guess.hash = self.hash(guess.head, &data[start..end]);
             }
-            let key = &data[ends[0] as usize..ends[1] as usize];
-            let head = head(data, ends[0] as usize, key.len());
-            let hash = self.hash(head, key);
-            groups.push(match self.find(head, hash, key) {
-                Ok(group) => group,
-                Err(free) => self.insert(free, head, hash, key)?,
-            });
+            let mask = self.slots.len() - 1;
+            for guess in &mut guesses[..rows.len()] {
+                guess.slot = self.slots[guess.hash as usize & mask];
+            }
+            for (row, &Guess { head, hash, slot }) in rows.zip(&guesses) {
+                let key = &data[offsets[row] as usize..offsets[row + 1] as usize];
+                groups.push(if keys.is_null(row) {
+                    self.null_group()?
+                } else if self.is_that(slot, head, hash, key) {
+                    slot.group
+                } else {
+                    match self.find(head, hash, key) {
+                        Ok(group) => group,
+                        Err(free) => self.insert(free, head, hash, key)?,
+                    }
+                });
+            }
         }
         Ok(())
     }
@@ -123,8 +168,16 @@ impl TextGroups {
         }
     }
 
-    /// The key's group, or the free slot where it belongs.
+    /// Whether a slot is the key's.
     #[inline]
+    fn is_that(&self, slot: Slot, head: u128, hash: u32, key: &[u8]) -> bool {
+        slot.hash == hash
+            && !slot.is_free()
+            && self.heads[slot.group as usize] == head
+            && (key.len() <= SHORT || self.key(slot.group) == key)
+    }
+
+    /// The key's group, or the free slot where it belongs.
     fn find(&self, head: u128, hash: u32, key: &[u8]) -> Result<u32, usize> {
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
@@ -133,10 +186,7 @@ impl TextGroups {
             if slot.is_free() {
                 return Err(at);
             }
-            if slot.hash == hash
-                && self.heads[slot.group as usize] == head
-                && (key.len() <= SHORT || self.key(slot.group) == key)
-            {
+            if self.is_that(slot, head, hash, key) {
                 return Ok(slot.group);
             }
             at = (at + 1) & mask;
@@ -164,7 +214,7 @@ impl TextGroups {
         let group = self.push(head, key)?;
         self.slots[free] = Slot { hash, group };
         // At most half full, so that probes stay short.
-        if self.len() * 2 > self.slots.len() {
+        if (self.len() - self.first) * 2 > self.slots.len() {
             self.grow();
         }
         Ok(group)
@@ -192,6 +242,11 @@ impl TextGroups {
             self.slots[at] = slot;
         }
     }
+}
+
+/// How many slots a table has for so many keys: at most half of them are taken, so that probes stay short.
+fn slots_for(keys: usize) -> usize {
+    (keys * 2).next_power_of_two().max(FIRST_SLOTS)
 }
 
 /// The first 15 bytes of the key at `start`, zeros behind them, and its length, or 16 for all longer ones.
@@ -230,7 +285,7 @@ mod tests {
 
     /// The groups of batches of keys, and the keys as they come out.
     fn grouped(batches: &[ArrayRef], key: &DataType) -> (Vec<u32>, ArrayRef) {
-        let (mut table, mut groups) = (TextGroups::new(), Vec::new());
+        let (mut table, mut groups) = (TextGroups::expecting(0), Vec::new());
         for batch in batches {
             table.add(batch, &mut groups).expect("keys of its type");
         }

@@ -46,16 +46,15 @@ impl Node for Transform {
         let (rooms, batch, input) = (task.rooms()?, task.batch()?, task.input_stream()?);
         let (call, whole, partition) = (self.call.clone(), self.whole, task.partition);
         let start = async move {
-            let (rooms2, call2, batch2) = (rooms.clone(), call.clone(), batch.clone());
             // The first use of a component may compile it.
-            let transform = rooms.pool.run(move || rooms2.operators.transform(&call2)).await?.map_err(execution)?;
-            let runner = TransformRunner::new(transform, batch2.moment(&call, partition), call.isolation())
+            let transform = rooms.operators.transform(&call).map_err(execution)?;
+            let runner = TransformRunner::new(transform, batch.moment(&call, partition), call.isolation())
                 .within(batch.allowance(&call))
                 .metered(batch.metering());
             let chunk_rows = if whole { usize::MAX } else { call.chunk_rows.max(1) };
             let worker = Worker { runner, call, batch, position: Position::default(), chunk_rows };
             let input = if whole { segment_by_segment(input) } else { input };
-            Ok::<_, DataFusionError>(through(worker, input, rooms.pool.clone()))
+            Ok::<_, DataFusionError>(through(worker, input))
         };
         let rows = stream::once(start).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))

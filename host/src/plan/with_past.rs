@@ -44,8 +44,7 @@ impl Node for WithPast {
         let (partition, schema, partitions) = (task.partition, task.schema.clone(), task.partition_count()?);
         let rows = async move {
             let present: Vec<RecordBatch> = input.try_collect().await?;
-            let pool = rooms.pool.clone();
-            pool.run(move || node.together(&rooms, &schema, present, &owned(partition, partitions)?)).await?
+            node.together(&rooms, &schema, present, &owned(partition, partitions)?)
         };
         let rows = stream::once(rows).try_filter(|rows| std::future::ready(rows.num_rows() > 0));
         Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)))

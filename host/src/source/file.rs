@@ -27,8 +27,8 @@ use crate::pipeline::Format;
 use crate::time::BatchTime;
 use crate::units::Rate;
 
-/// How many records are looked at together.
-const SCAN_RECORDS: u64 = 16 << 10;
+/// How many records are looked at together: few enough to stay in a core's cache.
+const SCAN_RECORDS: u64 = 2 << 10;
 
 /// A file or a folder of files.
 #[derive(Debug)]
@@ -230,7 +230,7 @@ impl OpenFile {
         let mut block = OpenBlock { rows: 0, end: self.at };
         let mut taken = 0;
         while taken < limit {
-            // At most 16,384, so it fits.
+            // At most 2,048, so it fits.
             let wanted = (limit - taken).min(SCAN_RECORDS) as usize;
             let Some(chunk) = self.records.next_chunk(wanted)? else {
                 block.close(&self.path, &mut self.at, blocks);

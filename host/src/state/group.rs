@@ -6,14 +6,19 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 /// A key's values, as [`super::RowBytes`] gives them.
 pub type Key = Arc<[u8]>;
+
+/// A state, as bytes: counts, sums and the like lie where the key's entry lies.
+pub type StateBytes = SmallVec<[u8; 24]>;
 
 /// The state of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The state's values, as bytes.
-    pub state: Box<[u8]>,
+    pub state: StateBytes,
     /// When the key last had rows, in milliseconds.
     pub last: u64,
     /// When it asked to be woken; 0 for never.
@@ -125,7 +130,7 @@ impl Group {
     }
 
     /// The same keys, each with another state.
-    pub fn with_states(&self, states: impl IntoIterator<Item = (Key, Box<[u8]>)>) -> Self {
+    pub fn with_states(&self, states: impl IntoIterator<Item = (Key, StateBytes)>) -> Self {
         let mut group = self.clone();
         for (key, state) in states {
             let Some(entry) = group.entries.get_mut(&key) else { continue };
@@ -195,7 +200,7 @@ fn size(key: &Key, entry: &Entry) -> u64 {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// Its state, as bytes.
-    pub state: Box<[u8]>,
+    pub state: StateBytes,
     /// When it last had rows.
     pub last: u64,
     /// When to wake it; 0 for never.

@@ -254,7 +254,7 @@ mod tests {
     use arrow::datatypes::Schema;
     use proptest::prelude::*;
 
-    use super::super::group::Due;
+    use super::super::group::{Due, StateBytes};
     use super::*;
 
     fn ring(timeout: Option<u64>) -> Keyring {
@@ -265,7 +265,7 @@ mod tests {
     }
 
     fn set(last: u64, timer: u64) -> Option<Change> {
-        Some(Change { state: Box::default(), last, timer })
+        Some(Change { state: StateBytes::default(), last, timer })
     }
 
     fn apply(ring: &Keyring, now: u64, keys: Vec<(Key, Option<Change>)>) {
@@ -319,7 +319,7 @@ mod tests {
     fn bytes_are_counted_as_keys_come_change_and_go() {
         let ring = ring(None);
         let bytes = || ring.get("op").unwrap().bytes();
-        let state = |length| Some(Change { state: vec![0; length].into(), last: 1, timer: 0 });
+        let state = |length| Some(Change { state: StateBytes::from_elem(0, length), last: 1, timer: 0 });
         apply(&ring, 1, vec![(key(1), state(10)), (key(2), state(0))]);
         assert_eq!(bytes(), 12);
         apply(&ring, 2, vec![(key(1), state(3)), (key(2), None), (key(3), None)]);

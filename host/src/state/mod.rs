@@ -16,7 +16,7 @@ pub mod keyed;
 pub mod row_bytes;
 pub mod watermarks;
 
-pub use group::{Change, Changes, Due, Entry, Group, Key};
+pub use group::{Change, Changes, Due, Entry, Group, Key, StateBytes};
 pub use history::{Batches, History, Past};
 pub use keyed::{Changed, Delta, Keyed, KeyedSpec, Keyring};
 pub use row_bytes::RowBytes;

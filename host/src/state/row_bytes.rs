@@ -48,6 +48,17 @@ impl RowBytes {
         self.converter.convert_columns(columns)
     }
 
+    /// Each row by itself, as bytes of a kind.
+    pub fn encode_each<B: Default + Clone + for<'a> From<&'a [u8]>>(
+        &self,
+        rows: &RecordBatch,
+    ) -> Result<Vec<B>, ArrowError> {
+        if rows.num_columns() == 0 {
+            return Ok(vec![B::default(); rows.num_rows()]);
+        }
+        Ok(self.encode(rows.columns())?.iter().map(|row| row.data().into()).collect())
+    }
+
     /// Bytes that [`RowBytes::encode`] gave, to rows.
     pub fn decode<'a>(&self, rows: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<RecordBatch, ArrowError> {
         let count = rows.len();

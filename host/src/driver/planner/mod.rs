@@ -23,13 +23,15 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::union::UnionExec;
-use datafusion::physical_plan::{ExecutionPlan, Partitioning};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning};
 
 use super::log::Cut;
 use super::typed::{Typed, TypedOperator};
 use crate::block::Block;
 use crate::plan::segment::{SEGMENT, with_segment};
-use crate::plan::{Fingerprint, Gather, KEY_GROUPS, Merge, Order, Persist, Scan, Scatter, Shift, Stage, Write};
+use crate::plan::{
+    Fingerprint, Gather, KEY_GROUPS, Merge, Order, Persist, Scan, Scatter, Shift, Stage, StageExec, Write,
+};
 use crate::state::Store;
 use crate::time::BatchTime;
 
@@ -193,12 +195,33 @@ fn one_after_the_other(streams: impl Iterator<Item = Stream>) -> Result<Stream> 
 
 /// All rows of a key to one partition, in canonical order.
 fn shuffle(input: Stream, key: Vec<usize>, partitions: NonZeroUsize) -> Result<Stream> {
-    let scattered = Stage::Scatter(Scatter { key }).over(vec![input.plan])?;
     let partitions = partitions.get().min(KEY_GROUPS as usize);
+    let lies_so = shuffled_by(&input.plan).is_some_and(|columns| key.iter().copied().eq(0..columns));
+    if lies_so && input.plan.output_partitioning().partition_count() == partitions {
+        return Ok(input);
+    }
+    let scattered = Stage::Scatter(Scatter { key }).over(vec![input.plan])?;
     let group = scattered.schema().fields().len() - 2;
     let group = Arc::new(Column::new(scattered.schema().field(group).name(), group)) as Arc<dyn PhysicalExpr>;
     let exchanged = RepartitionExec::try_new(scattered, Partitioning::Hash(vec![group], partitions))?;
     Ok(Stream { plan: Stage::Gather(Gather).over(vec![Arc::new(exchanged)])?, segments: KEY_GROUPS })
+}
+
+/// By how many of its first columns a stream is shuffled already: what is folded or kept for each key comes out in the
+/// order, and in the partitions, that a shuffle by the same key would put it in.
+fn shuffled_by(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
+    let plan = plan.downcast_ref::<StageExec>()?;
+    let input = plan.children().into_iter().next()?;
+    match plan.stage() {
+        Stage::Fingerprint(_) | Stage::Persist(_) => shuffled_by(input),
+        Stage::StateUpdate(update) => Some(update.key.len()),
+        Stage::FinalAggregate(last) => match input.downcast_ref::<StageExec>()?.stage() {
+            Stage::Gather(_) | Stage::Slide(_) | Stage::WithPast(_) => Some(last.key.schema().fields().len()),
+            // Sessions are shuffled by less than their key.
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn in_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -210,4 +233,76 @@ fn without_segment(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan
     let columns = schema.fields().iter().enumerate().filter(|(_, f)| f.name() != SEGMENT);
     let columns = columns.map(|(i, f)| (Arc::new(Column::new(f.name(), i)) as Arc<dyn PhysicalExpr>, f.name().clone()));
     Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), plan)?))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot set up its case should fail there")]
+
+    use arrow::datatypes::{Field, Schema};
+
+    use super::*;
+    use crate::operator::Digest;
+    use crate::pipeline::{OnReject, Touch};
+    use crate::plan::{ComponentCall, FinalAggregate, Recall, SessionFold, StateUpdate, Step};
+    use crate::rows::{ColumnType, Columns};
+
+    fn columns(names: &[&str]) -> Columns {
+        let fields = names.iter().map(|name| Field::new(*name, ColumnType::Int64.arrow(), false));
+        Columns::of(&Schema::new(fields.collect::<Vec<_>>())).unwrap()
+    }
+
+    fn call() -> ComponentCall {
+        ComponentCall {
+            operator: "op".into(),
+            component: "op@1.0.0".into(),
+            digest: Digest::of(b"op"),
+            config: String::new(),
+            input: columns(&["user", "n"]),
+            memory: 1,
+            fuel: 1,
+            output: 1,
+            on_reject: OnReject::Fail,
+            chunk_rows: 1,
+        }
+    }
+
+    fn last() -> Stage {
+        let (key, accumulator, output) = (columns(&["user"]), columns(&["n"]), columns(&["n"]));
+        Stage::FinalAggregate(FinalAggregate { call: call(), key, accumulator, output, step: Step::Both })
+    }
+
+    fn rows() -> Stream {
+        let recall = Recall { stream: "rows".into(), columns: columns(&["user", "n"]), partitions: vec![vec![]] };
+        Stream { plan: Stage::Recall(recall).over(vec![]).unwrap(), segments: 1 }
+    }
+
+    fn over(stage: Stage, input: Stream) -> Stream {
+        Stream { plan: stage.over(vec![input.plan]).unwrap(), segments: input.segments }
+    }
+
+    fn is_shuffled(stream: &Stream, key: &[usize], partitions: usize) -> bool {
+        let shuffled = shuffle(stream.clone(), key.to_vec(), partitions.try_into().unwrap()).unwrap();
+        !Arc::ptr_eq(&shuffled.plan, &stream.plan)
+    }
+
+    fn finished(stream: Stream) -> Stream {
+        persist("s", over(Stage::Fingerprint(Fingerprint { stream: "s".into() }), stream)).unwrap()
+    }
+
+    #[test]
+    fn what_lies_by_key_is_not_shuffled_by_it_again() {
+        let two = NonZeroUsize::new(2).unwrap();
+        let update = StateUpdate { call: call(), key: vec![0], output: columns(&["n"]), touch: Touch::Changed };
+        for keyed in [last(), Stage::StateUpdate(update)] {
+            let keyed = finished(over(keyed, shuffle(rows(), vec![0], two).unwrap()));
+            assert!(!is_shuffled(&keyed, &[0], 2));
+            assert!(is_shuffled(&keyed, &[0], 3), "other partitions");
+            assert!(is_shuffled(&keyed, &[1], 2) && is_shuffled(&keyed, &[0, 1], 2), "another key");
+        }
+        assert!(is_shuffled(&finished(rows()), &[0], 1), "rows as they came");
+        let fold = SessionFold { call: call(), accumulator: columns(&["n"]), windows: "w".into(), sources: vec![] };
+        let sessions = over(last(), over(Stage::SessionFold(fold), shuffle(rows(), vec![0], two).unwrap()));
+        assert!(is_shuffled(&sessions, &[0], 2), "sessions");
+    }
 }
