@@ -56,6 +56,11 @@ class Bench:
         (self.folder / "bench.toml").write_text(pipeline)
         return Host([self.weir, "run", *options, "bench.toml"], self.folder, self.environment, output)
 
+    def warm(self, pipeline):
+        """Has a pipeline's components compiled, and their code kept: a host that compiles has memory that it never lets go."""
+        with self.start(pipeline) as host:
+            host.wait("started")
+
     def run(self, pipeline, warm=0):
         """Runs a pipeline over all its input; what the batches after the first `warm` came to."""
         with self.start(pipeline, "--once") as host:
@@ -241,6 +246,15 @@ def written(folder):
     for batch in batches:
         parts = [part.read_text().splitlines()[1:] for part in sorted(batch.glob("part-*"))]
         yield [row.split(",") for rows in parts for row in rows]
+
+
+def write_batches(folder, lines, batches):
+    """A folder of files, one for each batch, that have the same lines: one file under many names."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / "000000.txt").write_text(lines)
+    for number in range(1, batches):
+        os.link(folder / "000000.txt", folder / f"{number:06}.txt")
 
 
 def scratch():
