@@ -9,7 +9,8 @@ pub mod tuned;
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-const LINE: usize = 100;
+/// The bytes of a line, with its newline.
+pub const LINE: usize = 100;
 const WORDS: usize = 10_000;
 const USERS: usize = 1_000_000;
 
