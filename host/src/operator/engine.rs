@@ -49,6 +49,8 @@ impl Engine {
     /// One under which calls count their fuel only where that matters.
     pub fn fast() -> Result<Self> {
         let mut fast = config();
+        // Where time counts. An interpreter, which has no such code, would take gigabytes to compile so.
+        fast.compiler_inlining(wasmtime::Inlining::Yes);
         // Nobody asks where in a guest a trap was; a call that is ended has no frames to be walked through.
         fast.consume_fuel(false).max_wasm_stack(FAST_GUEST_STACK).wasm_backtrace_max_frames(None);
         let wasmtime = wasmtime_engine(&fast)?;
@@ -85,7 +87,6 @@ fn config() -> Config {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
-        .compiler_inlining(wasmtime::Inlining::Yes)
         // Deterministic results: one NaN, one meaning of relaxed SIMD, interruption by fuel alone.
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(true)
