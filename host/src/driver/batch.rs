@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect};
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
 use indexmap::IndexMap;
 use tokio::runtime::Handle;
@@ -341,7 +341,7 @@ impl Runner {
     pub(super) fn context(&self, room: Arc<BatchRoom>) -> Arc<TaskContext> {
         let config =
             SessionConfig::new().with_batch_size(QUERY_ROWS).with_extension(self.rooms.clone()).with_extension(room);
-        SessionContext::new_with_config(config).task_ctx()
+        Arc::new(TaskContext::default().with_session_config(config))
     }
 }
 
