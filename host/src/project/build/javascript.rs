@@ -14,7 +14,8 @@ use crate::operator::World;
 use crate::project::{Language, Project, tool};
 
 /// How a person gets what is missing.
-pub(super) const INSTALL: &str = "run `npm install` in the project's folder (Node.js is at https://nodejs.org)";
+pub(super) const INSTALL: &str =
+    "run `npm install` in the project's folder (Node.js, 20 or later, is at https://nodejs.org)";
 
 pub(super) fn build(project: &Project) -> Result<Module> {
     let folder = project.folder().canonicalize().with_context(|| project.folder().display().to_string())?;
