@@ -48,7 +48,8 @@ fn store() -> Store {
 fn commit(store: &Store, batch: u64, step: &Step) {
     let delta = |operator: &str, odd: u8| {
         let keys: BTreeMap<u8, Option<u8>> = step.iter().filter(|(key, _)| key % 2 == odd).copied().collect();
-        let change = |state: u8| Change { state: [state].into(), last: batch, timer: batch + u64::from(state) };
+        let change =
+            |state: u8| Change { state: [state].as_slice().into(), last: batch, timer: batch + u64::from(state) };
         let keys = keys.into_iter().map(|(key, state)| (Key::from([key]), state.map(change))).collect();
         Delta { operator: operator.to_owned(), now: batch, groups: vec![(0, keys)] }
     };

@@ -219,7 +219,7 @@ mod tests {
             store.keyed.open(operator, spec, 1);
         }
         let delta = |operator: &str, now: u64| {
-            let change = Change { state: now.to_le_bytes().into(), last: now, timer: 0 };
+            let change = Change { state: now.to_le_bytes().as_slice().into(), last: now, timer: 0 };
             Delta { operator: operator.to_owned(), now, groups: vec![(0, vec![(Key::default(), Some(change))])] }
         };
         let commit = |now: u64| {
