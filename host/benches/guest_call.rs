@@ -20,7 +20,9 @@ use arrow::array::{ArrayRef, RecordBatch, StringBuilder, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema};
 use criterion::{BenchmarkId, Criterion, Throughput};
-use weir::operator::{Components, Engine, Isolation, Limits, Metering, Moment, Registry, Transform, TransformRunner};
+use weir::operator::{
+    Components, Engine, Isolation, Limits, Metering, Moment, Registry, Runner, Transform, TransformRunner,
+};
 use weir::units::Size;
 use weir_guest::Chunk;
 use weir_guest::bindings::rows::{Batch, Column, DataType as GuestType, Field as GuestField, Values, VarLen};
@@ -118,7 +120,7 @@ impl Bench {
             b.iter_custom(|times| {
                 cost.fresh.measure(times, || {
                     let mut runner = task();
-                    (runner.run(&one).unwrap(), runner.finish())
+                    (runner.run(&one).unwrap(), runner.take_meter())
                 })
             });
         });

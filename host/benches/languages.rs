@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 use bytesize::ByteSize;
-use weir::operator::{Components, Engine, Isolation, Limits, Metering, Moment, Registry, Transform, TransformRunner};
+use weir::operator::{
+    Components, Engine, Isolation, Limits, Metering, Moment, Registry, Runner, Transform, TransformRunner,
+};
 use weir::units::Size;
 
 /// The rows of a call.
@@ -96,7 +98,7 @@ impl Language {
         let again = time(|| runner.run(one).unwrap());
         let fresh = time(|| {
             let mut runner = task();
-            (runner.run(one).unwrap(), runner.finish())
+            (runner.run(one).unwrap(), runner.take_meter())
         });
         self.fresh.push((fresh - again).max(0.0));
     }

@@ -233,6 +233,16 @@ fn given_an_operator_that_floods_its_log_when_run_then_the_log_is_cut_and_says_s
 }
 
 #[test]
+fn given_an_operator_that_logs_and_traps_when_its_batch_fails_then_the_log_is_told_before_the_error() {
+    let folder = folder();
+    let finished = folder.run_once(&pipeline("transform = \"evil@0.1.0\"", "do = \"panic\"")).refused(&["evil@0.1.0"]);
+    let told = finished.stderr.strip_suffix(finished.message()).expect("the message is the last");
+    let logged =
+        |line: &str| line.contains("\"ERROR\"") && line.contains("panicked at") && line.contains("\"suspect\"");
+    assert!(told.lines().any(logged), "{told}");
+}
+
+#[test]
 fn given_limits_in_the_pipeline_when_a_guest_goes_past_them_then_the_message_says_which() {
     let check = |config: &str, limits: &str, says: &str| {
         let folder = folder();
@@ -263,7 +273,9 @@ fn given_hostile_guests_when_tried_with_plugin_test_then_rejects_are_printed_and
         assert_eq!(finished.stdout, "");
         let (letters, sums) = finished.stderr.rsplit_once("\n3 rows in, 0 out, 3 rejected").expect("it ends with sums");
         assert!(sums.contains("fuel in"), "{sums}");
-        let letters: Vec<Value> = letters.lines().map(|line| serde_json::from_str(line).expect("a letter")).collect();
+        // Among what the guest logged.
+        let letters = letters.lines().filter(|line| line.starts_with('{'));
+        let letters: Vec<Value> = letters.map(|line| serde_json::from_str(line).expect("a letter")).collect();
         let reasons: Vec<&str> = letters.iter().filter_map(|letter| letter["reason"].as_str()).collect();
         assert!(reasons.len() == 3 && reasons.iter().all(|reason| reason.contains(says)), "{reasons:?}");
     });

@@ -116,6 +116,28 @@ fn given_a_new_project_in_go_when_followed_to_its_end_then_it_runs_in_a_pipeline
 }
 
 #[test]
+fn given_a_go_project_when_it_was_built_well_or_ill_then_go_finds_no_more_than_the_project() {
+    if !has_tool("go", &["go"]) {
+        return;
+    }
+    let folder = Folder::empty();
+    // The name of a package of the standard library, too.
+    new_project(&folder, "go", "transform", "fmt");
+    let vet = || {
+        let mut vet = Command::new("go");
+        vet.args(["vet", "./..."]).current_dir(folder.path("fmt"));
+        Finished::wait(vet, "go vet")
+    };
+    folder.weir(&["plugin", "build", "fmt"]).ok();
+    vet().ok();
+    let broken = folder.path("fmt/broken.go");
+    std::fs::write(&broken, "package main\n\nvar broken = no\n").unwrap();
+    folder.weir(&["plugin", "build", "fmt"]).refused(&["the build failed: `go` ended"]);
+    std::fs::remove_file(broken).unwrap();
+    vet().ok();
+}
+
+#[test]
 fn given_a_new_project_in_python_when_followed_to_its_end_then_it_runs_in_a_pipeline() {
     follow("python", &["componentize-py"], &["transform", "aggregate", "state"]);
 }

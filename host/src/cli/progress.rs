@@ -11,13 +11,22 @@ use crate::time::millis;
 
 /// Starts logging to standard error: plain lines on a terminal, JSON elsewhere. `RUST_LOG` chooses what is logged.
 pub(super) fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,weir=info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     if stderr().is_terminal() {
-        builder.with_target(false).without_time().init();
+        log_for_people();
     } else {
+        let builder = tracing_subscriber::fmt().with_env_filter(filter()).with_writer(stderr);
         builder.json().flatten_event(true).init();
     }
+}
+
+/// The same in plain lines, wherever they go.
+pub(super) fn log_for_people() {
+    let builder = tracing_subscriber::fmt().with_env_filter(filter()).with_writer(stderr);
+    builder.with_ansi(stderr().is_terminal()).with_target(false).without_time().init();
+}
+
+fn filter() -> EnvFilter {
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,weir=info"))
 }
 
 /// Tells of a committed batch.

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::data_dir::{DataDir, HostFile};
 
-/// How much longer than a query the answer to it may take.
+/// How long an answer may take that hangs on nothing but the host; one to a query, after the query's own time. What has to
+/// compile, try or read something takes as long as it takes: a host that is gone is known by its connection's end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Rows as text.
@@ -64,7 +65,7 @@ impl Client {
     }
 
     fn of(host: HostFile) -> Self {
-        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
         Self { host, agent: config.build().into() }
     }
 
@@ -74,20 +75,24 @@ impl Client {
         self.read(answer)
     }
 
-    /// Swaps a component. Waits for its trial, as long as that takes.
+    /// Swaps a component. Waits until it is compiled, and tried if it is to be, as long as that takes.
     pub fn swap(&self, request: &SwapRequest) -> Result<Swapped> {
-        let swap = self.agent.post(self.url("swap")).config();
-        let patience = request.trial.is_none().then_some(PATIENCE);
-        let swap = swap.timeout_global(patience).build();
-        match (swap.send_json(request), request.trial, &request.component) {
-            (Err(error), Some(_), Some(component)) => bail!(
-                "the host of pipeline `{}` (process {}) is gone, and the trial of {component} has come to no end: nothing was \
-                 swapped, unless just before; `weir status` says what runs when the host is started again ({error})",
+        let swap = self.agent.post(self.url("swap")).config().timeout_global(None).build();
+        let answer = swap.send_json(request);
+        if let Err(error) = &answer {
+            let pending = match (request.trial, &request.component) {
+                (Some(_), Some(component)) => format!("the trial of {component} has come to no end"),
+                (None, Some(component)) => format!("the swap to {component} was not answered"),
+                (_, None) => "the swap back was not answered".to_owned(),
+            };
+            bail!(
+                "the host of pipeline `{}` (process {}) is gone, and {pending}: nothing was swapped, unless just before; \
+                 `weir status` says what runs when the host is started again ({error})",
                 self.host.pipeline,
                 self.host.pid
-            ),
-            (answer, _, _) => self.read(answer),
+            );
         }
+        self.read(answer)
     }
 
     /// Sends dead letters through again.
@@ -97,10 +102,10 @@ impl Client {
         self.read(request.send_json(wanted))
     }
 
-    /// Swaps a sink's component.
+    /// Swaps a sink's component. Waits until it is compiled.
     pub fn redirect(&self, request: &RedirectRequest) -> Result<Delivering> {
-        let answer = self.agent.post(self.url("sinks/swap")).send_json(request);
-        self.read(answer)
+        let redirect = self.agent.post(self.url("sinks/swap")).config().timeout_global(None).build();
+        self.read(redirect.send_json(request))
     }
 
     /// What can be asked.

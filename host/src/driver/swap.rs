@@ -100,6 +100,7 @@ impl Driver {
         if watched {
             self.watch = Some(Watch::new(from.clone(), to.clone(), self.next, watch));
         }
+        tracing::info!(operator, from = from.running.component, to = to.component, first_batch = %self.next, "swapped");
         let swapped = Swapped { from: from.running.clone(), to, first_batch: self.next, trial: None };
         let history = self.before.entry(operator).or_default();
         if back {

@@ -10,10 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
+use bytesize::ByteSize;
 use wasmtime::component::{Component, InstancePre};
 
 use super::digest::Digest;
 use super::engine::Engine;
+use super::identity::identity;
 use super::inspect::{Kind, World};
 use super::instance::{Host, linker};
 use super::interrupt::Code;
@@ -23,6 +25,8 @@ use crate::allocator;
 /// A component of as many bytes has code for counting fuel alone: what is as large is an interpreter, whose calls take long,
 /// and to compile it takes seconds.
 const LARGE: usize = 4 << 20;
+/// To compile one of as many bytes takes so long that people are told.
+const TOLD: usize = 1 << 20;
 
 /// A component, compiled and linked.
 pub struct Compiled {
@@ -129,6 +133,11 @@ impl Components {
 
     fn load(&self, digest: Digest, bytes: &[u8]) -> Result<Compiled> {
         let kind = super::inspect::inspect(bytes)?;
+        if bytes.len() >= TOLD && !self.cached(self.engine.wasmtime(), digest).exists() {
+            let name = identity(bytes).map_or_else(|| digest.short(), |own| format!("{}@{}", own.name, own.version));
+            let size = ByteSize::b(bytes.len() as u64).display().iec();
+            tracing::info!(component = name, %size, "compiling; the code is kept for the next time");
+        }
         let (_, counting) = self.linked(self.engine.wasmtime(), kind, digest, bytes)?;
         let fast = match self.engine.fast_engine() {
             // A sink waits for others more than it computes.

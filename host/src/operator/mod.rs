@@ -45,7 +45,8 @@ pub use moment::Moment;
 pub use reference::{ComponentName, NotAReference, Reference};
 pub use registry::{Entry, Registry};
 pub use runner::{
-    AggregateRunner, Folded, Isolation, LogLine, Meter, Outcome, Retracted, StateRunner, TransformRunner, Updates,
+    AggregateRunner, Folded, Isolation, LogLine, Meter, Outcome, Retracted, Runner, StateRunner, TransformRunner,
+    Updates,
 };
 pub use sink::{NotDelivered, Part, SinkOperator, SinkTask};
 pub use state::{Cause, Fate, Migration, State, Touched};

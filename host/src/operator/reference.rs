@@ -27,6 +27,11 @@ impl ComponentName {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// The part behind it.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
 }
 
 fn is_name(text: &str) -> bool {

@@ -8,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::error::Result;
 
 use super::group::{Grouper, calls, rebased};
+use super::metered::Metered;
 use super::rooms::{BatchRoom, ComponentCall, Rooms, execution};
 use super::segment::detach;
 use crate::operator::{AggregateRunner, Reject};
@@ -49,7 +50,7 @@ impl ByKey {
 pub(super) struct Merger {
     call: ComponentCall,
     batch: Arc<BatchRoom>,
-    runner: AggregateRunner,
+    runner: Metered<AggregateRunner>,
     accumulator: SchemaRef,
 }
 
@@ -75,6 +76,7 @@ impl Merger {
         let runner = AggregateRunner::new(aggregate, batch.moment(&call, partition))
             .within(batch.allowance(&call))
             .metered(batch.metering());
+        let runner = Metered::new(runner, &call, batch.clone());
         Ok(Self { call, batch, runner, accumulator })
     }
 
@@ -123,10 +125,5 @@ impl Merger {
         self.batch.report().count(&self.call.operator, 0, 0, lost.len() as u64);
         let lost: Vec<Reject> = lost.iter().enumerate().map(|(row, reject)| Reject { row, ..reject.clone() }).collect();
         self.batch.reject_keys(&self.call, keys, &lost, |row| (groups[row], u64::MAX))
-    }
-
-    /// Ends the work.
-    pub(super) fn finish(self) {
-        self.batch.meter(&self.call, &self.runner.into_meter());
     }
 }

@@ -96,7 +96,7 @@ impl Worker {
         self.add(&ByKey::new(partials, &self.keys)?)?;
         self.close(groups);
         let Self { node, batch, watermark, merger, keyed, keys, accumulators, changes, closed } = self;
-        merger.finish();
+        drop(merger);
         // The states must not be held any more when the batch commits, or it would have to copy them.
         drop(keyed);
         batch.stage(partition, delta(node.windows, watermark, groups, changes));

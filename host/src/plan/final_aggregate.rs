@@ -14,6 +14,7 @@ use futures::{TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::group::{Grouper, calls, rebased};
+use super::metered::Metered;
 use super::node::{Node, Task};
 use super::rooms::{BatchRoom, ComponentCall, execution};
 use super::segment::{attach, detach, with_segment};
@@ -72,6 +73,7 @@ impl Node for FinalAggregate {
             let runner = AggregateRunner::new(aggregate, batch.moment(&node.call, partition))
                 .within(batch.allowance(&node.call))
                 .metered(batch.metering());
+            let runner = Metered::new(runner, &node.call, batch.clone());
             Worker { node, runner, batch }.run(&schema, &concat_rows(&partials, &batches)?).map(Some)
         };
         let rows = stream::once(rows).try_filter_map(|rows: Option<RecordBatch>| std::future::ready(Ok(rows)));
@@ -81,7 +83,7 @@ impl Node for FinalAggregate {
 
 struct Worker {
     node: FinalAggregate,
-    runner: AggregateRunner,
+    runner: Metered<AggregateRunner>,
     batch: Arc<BatchRoom>,
 }
 
@@ -107,7 +109,6 @@ impl Worker {
                 finished
             }
         };
-        self.batch.meter(&self.node.call, &self.runner.into_meter());
         let columns = [finished.keys.columns(), finished.rows.columns()].concat();
         let rows = of_columns(super::segment::without_segment(schema), columns, finished.keys.num_rows())?;
         attach(rows, finished.segments)

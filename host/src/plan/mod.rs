@@ -22,6 +22,7 @@ mod hold;
 mod hole;
 mod key_group;
 mod merge;
+mod metered;
 pub mod migration;
 mod node;
 mod offload;

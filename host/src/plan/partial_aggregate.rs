@@ -17,6 +17,7 @@ use futures::{TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::group::{Grouper, calls, rebased};
+use super::metered::Metered;
 use super::node::{Node, Task};
 use super::offload::{Work, through};
 use super::rooms::{BatchRoom, ComponentCall, execution};
@@ -74,6 +75,7 @@ impl Node for PartialAggregate {
             let runner = AggregateRunner::new(aggregate.clone(), batch.moment(&node.call, partition))
                 .within(batch.allowance(&node.call))
                 .metered(batch.metering());
+            let runner = Metered::new(runner, &node.call, batch.clone());
             let worker =
                 Worker { node, key, aggregate, runner, batch, partial, segment: None, rows: Vec::new(), keys: 0 };
             Ok::<_, DataFusionError>(through(worker, input))
@@ -87,7 +89,7 @@ struct Worker {
     node: PartialAggregate,
     key: Schema,
     aggregate: Arc<Aggregate>,
-    runner: AggregateRunner,
+    runner: Metered<AggregateRunner>,
     batch: Arc<BatchRoom>,
     partial: SchemaRef,
     /// The segment whose rows are being collected.
@@ -114,7 +116,6 @@ impl Work for Worker {
 
     fn finish(mut self) -> Result<Vec<RecordBatch>> {
         let last = self.flush()?;
-        self.batch.meter(&self.node.call, &self.runner.into_meter());
         Ok(last.into_iter().collect())
     }
 }

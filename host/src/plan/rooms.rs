@@ -325,9 +325,9 @@ impl BatchRoom {
     }
 
     /// Adds what a component used, and passes its log on.
-    pub(super) fn meter(&self, call: &ComponentCall, meter: &Meter) {
-        trace_log(&call.operator, meter);
-        self.report().used(&call.operator, meter.used);
+    pub(super) fn meter(&self, operator: &str, meter: &Meter) {
+        trace_log(operator, meter);
+        self.report().used(operator, meter.used);
     }
 
     /// Deals with rows that a component did not take, by the operator's policy. `place` says where row i of `rows` lies.

@@ -137,7 +137,7 @@ impl Worker {
         }
         let closed = self.closed(&schema, &keys, &sessions, &spans)?;
         let Self { node, batch, watermark, merger, keyed: held, .. } = self;
-        merger.finish();
+        drop(merger);
         // The states must not be held any more when the batch commits, or it would have to copy them.
         drop(states);
         drop((keyed, held));

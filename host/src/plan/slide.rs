@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::group::{Grouper, calls, rebased};
 use super::key_group::owned;
+use super::metered::Metered;
 use super::node::{Node, Task};
 use super::rooms::{BatchRoom, ComponentCall, Rooms, execution};
 use super::segment::{attach, detach};
@@ -61,6 +62,7 @@ impl Node for Slide {
             let runner = AggregateRunner::new(aggregate, batch.moment(&node.call, partition))
                 .within(batch.allowance(&node.call))
                 .metered(batch.metering());
+            let runner = Metered::new(runner, &node.call, batch.clone());
             let keyed = rooms.state.keyed.get(&node.totals).ok_or_else(|| not_open(&node.totals))?;
             let groups = owned(partition, partitions)?;
             let keys = RowBytes::new(keyed.spec().key.clone())?;
@@ -78,7 +80,7 @@ struct Worker {
     node: Slide,
     rooms: Arc<Rooms>,
     batch: Arc<BatchRoom>,
-    runner: AggregateRunner,
+    runner: Metered<AggregateRunner>,
     keyed: Arc<Keyed>,
     groups: Vec<u32>,
     keys: RowBytes,
@@ -102,7 +104,7 @@ impl Worker {
         self.add(&comes)?;
         self.take_out(&goes)?;
         let Self { batch, runner, keyed, groups, keys, accumulators, changes, node, .. } = self;
-        batch.meter(&node.call, &runner.into_meter());
+        drop(runner);
         let now = batch.time.as_millis();
         let mut delta: Vec<(u32, crate::state::Changes)> = groups.iter().map(|g| (*g, Vec::new())).collect();
         for (key, (group, total)) in changes {

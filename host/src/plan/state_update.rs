@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::group::Grouper;
 use super::key_group::owned;
+use super::metered::Metered;
 use super::node::{Node, Task};
 use super::rooms::{BatchRoom, ComponentCall, Rooms, execution};
 use super::segment::{attach, detach, with_segment};
@@ -86,7 +87,7 @@ struct Worker {
     node: StateUpdate,
     batch: Arc<BatchRoom>,
     schema: SchemaRef,
-    runner: StateRunner,
+    runner: Metered<StateRunner>,
     keys: RowBytes,
     states: RowBytes,
 }
@@ -144,6 +145,7 @@ impl Worker {
         let runner = StateRunner::new(operator, batch.moment(&node.call, partition))
             .within(batch.allowance(&node.call))
             .metered(batch.metering());
+        let runner = Metered::new(runner, &node.call, batch.clone());
         Ok((Self { node, batch, schema, runner, keys, states }, input))
     }
 
@@ -169,7 +171,7 @@ impl Worker {
         drop(report);
         drop(units);
         let Self { node, batch, runner, .. } = self;
-        batch.meter(&node.call, &runner.into_meter());
+        drop(runner);
         // The states must not be held any more when the batch commits, or it would have to copy them.
         drop(keyed);
         let now = batch.time.as_millis();

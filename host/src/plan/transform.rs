@@ -14,6 +14,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
+use super::metered::Metered;
 use super::node::{Node, Task};
 use super::offload::{Work, through};
 use super::rooms::{BatchRoom, ComponentCall, execution};
@@ -51,6 +52,7 @@ impl Node for Transform {
             let runner = TransformRunner::new(transform, batch.moment(&call, partition), call.isolation())
                 .within(batch.allowance(&call))
                 .metered(batch.metering());
+            let runner = Metered::new(runner, &call, batch.clone());
             let chunk_rows = if whole { usize::MAX } else { call.chunk_rows.max(1) };
             let worker = Worker { runner, call, batch, position: Position::default(), chunk_rows };
             let input = if whole { segment_by_segment(input) } else { input };
@@ -92,7 +94,7 @@ fn segment_by_segment(input: SendableRecordBatchStream) -> SendableRecordBatchSt
 }
 
 struct Worker {
-    runner: TransformRunner,
+    runner: Metered<TransformRunner>,
     call: ComponentCall,
     batch: Arc<BatchRoom>,
     position: Position,
@@ -127,7 +129,6 @@ impl Work for Worker {
     }
 
     fn finish(self) -> Result<Vec<RecordBatch>> {
-        self.batch.meter(&self.call, &self.runner.finish());
         Ok(Vec::new())
     }
 }

@@ -1,5 +1,7 @@
 //! The languages that operators are written in.
 
+use std::fmt;
+
 use clap::ValueEnum;
 use serde::Deserialize;
 
@@ -53,5 +55,22 @@ impl Language {
             Self::TypeScript => "typescript",
             Self::AssemblyScript => "assemblyscript",
         }
+    }
+}
+
+/// As people call it.
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rust => "Rust",
+            Self::C => "C",
+            Self::Cpp => "C++",
+            Self::Zig => "Zig",
+            Self::Go => "Go",
+            Self::Python => "Python",
+            Self::JavaScript => "JavaScript",
+            Self::TypeScript => "TypeScript",
+            Self::AssemblyScript => "AssemblyScript",
+        })
     }
 }

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::language::Language;
-use crate::operator::World;
+use crate::operator::{ComponentName, World};
 
 pub(super) const FILE: &str = "plugin.toml";
 
@@ -16,7 +16,7 @@ pub(super) const FILE: &str = "plugin.toml";
 #[derive(Debug)]
 pub struct Manifest {
     /// The operator's name and version; cargo's manifest has those of a crate.
-    pub identity: Option<(String, String)>,
+    pub identity: Option<ComponentName>,
     /// What it is written in.
     pub language: Language,
     /// What it is meant to be; a crate says so in its code.
@@ -68,11 +68,29 @@ impl Manifest {
         let language = language.with_context(|| lacks("language"))?;
         let identity = match language {
             Language::Rust => None,
-            _ => Some((name.with_context(|| lacks("name"))?, version.with_context(|| lacks("version"))?)),
+            _ => {
+                let (name, version) =
+                    (name.with_context(|| lacks("name"))?, version.with_context(|| lacks("version"))?);
+                Some(identity(&name, &version).with_context(|| path.display().to_string())?)
+            }
         };
         let sdk = sdk.unwrap_or_else(|| vendored(language));
         Ok(Self { identity, language, world, sdk, trial: test })
     }
+}
+
+/// Name and version, as the registry takes them.
+fn identity(name: &str, version: &str) -> Result<ComponentName> {
+    ensure!(
+        ComponentName::new(name, "0").is_ok(),
+        "`name` cannot be \"{name}\": a name is of lower-case letters, digits, - and _, and begins with a letter or digit"
+    );
+    ComponentName::new(name, version).ok().with_context(|| {
+        format!(
+            "`version` cannot be \"{version}\": a version is of letters, digits, ., + and -, and begins with a letter or \
+             digit, as in \"0.1.0\""
+        )
+    })
 }
 
 /// Where `weir plugin new` puts the SDK.

@@ -20,8 +20,24 @@ const CACHE: &str = "__pycache__";
 const FILLED: &str = "in";
 const NAME: &str = "@NAME@";
 
-/// Crates and modules that a project cannot be named as.
-const RESERVED: [&str; 8] = ["weir", "weir-guest", "weir-guest-macros", "wit-bindgen", "test", "core", "std", "alloc"];
+/// Why a project in a language cannot have a name, if it cannot.
+fn is_taken(language: Language, name: &str) -> Option<&'static str> {
+    const CRATES: [&str; 6] = ["weir-guest", "weir-guest-macros", "wit-bindgen", "serde", "serde_json", "memchr"];
+    const PACKAGES: [&str; 5] = ["weir-guest", "componentize-qjs", "esbuild", "typescript", "assemblyscript"];
+    match language {
+        Language::Rust if ["test", "core", "std", "alloc", "proc_macro"].contains(&name) => {
+            Some("a crate of it would stand in the way of Rust's own")
+        }
+        Language::Rust if CRATES.contains(&name) => Some("it is the name of a crate that the project needs"),
+        Language::JavaScript | Language::TypeScript | Language::AssemblyScript if PACKAGES.contains(&name) => {
+            Some("it is the name of a package that the project needs")
+        }
+        Language::JavaScript | Language::TypeScript | Language::AssemblyScript if name == "node_modules" => {
+            Some("npm takes no package of that name")
+        }
+        _ => None,
+    }
+}
 
 /// What to write.
 #[derive(Debug)]
@@ -41,16 +57,19 @@ pub fn write(new: &NewProject<'_>) -> Result<PathBuf> {
     if !valid {
         bail!("`{name}` cannot be a name: begin with a lower-case letter, and use lower-case letters, digits, - and _");
     }
-    if RESERVED.contains(name) {
-        bail!("`{name}` is the name of a library that the project needs; choose another");
+    if let Some(reason) = is_taken(*language, name) {
+        bail!("`{name}` cannot be the name of a project in {language}: {reason}; choose another");
     }
-    let dir = |of: &Language| SDKS.get_dir(of.folder()).with_context(|| format!("there is no SDK for {language:?}"));
+    let folder = PathBuf::from(name);
+    if folder.symlink_metadata().is_ok() {
+        bail!("{} is there already; choose another name, or remove it", folder.display());
+    }
+    let dir = |of: &Language| SDKS.get_dir(of.folder()).with_context(|| format!("there is no SDK for {language}"));
     let (own, sdk) = (dir(language)?, dir(&language.of_sdk())?);
     let template = |of: &str| own.get_dir(own.path().join(TEMPLATES).join(of));
     let Some(template_of_world) = template(&world.to_string()) else {
         bail!("{}", no_template(*language, *world, own));
     };
-    let folder = PathBuf::from(name);
     // Written beside and put in place whole: no half a project is left behind.
     let parent = tempfile::tempdir_in(".").context("cannot write to this folder")?;
     let project = parent.path().join(name);
@@ -64,9 +83,6 @@ pub fn write(new: &NewProject<'_>) -> Result<PathBuf> {
         Ok(())
     };
     writing().with_context(|| format!("cannot write {}", folder.display()))?;
-    if folder.exists() {
-        bail!("{} is there already; choose another name, or remove it", folder.display());
-    }
     fs::rename(&project, &folder).with_context(|| format!("cannot write {}", folder.display()))?;
     Ok(folder)
 }
@@ -76,7 +92,7 @@ fn no_template(language: Language, world: World, sdk: &Dir<'_>) -> String {
     let names = templates.into_iter().flat_map(|dir| dir.dirs()).filter_map(|dir| dir.path().file_name());
     let worlds: Vec<_> = names.filter(|name| *name != "common").map(|name| name.to_string_lossy()).collect();
     format!(
-        "there is no template for the world `{world}` in {language:?}: there is {}; in Rust there are all",
+        "there is no template for the world `{world}` in {language}: there is {}; in Rust there are all",
         worlds.join(", ")
     )
 }

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"fmt"
 	"iter"
 	"strings"
 	"unicode"
@@ -24,6 +25,14 @@ type Mention struct {
 type Config struct {
 	// Shorter names are passed over.
 	Shortest int `json:"shortest"`
+}
+
+// Validate refuses what makes no sense.
+func (config *Config) Validate() error {
+	if config.Shortest < 0 {
+		return fmt.Errorf("`shortest` must not be negative, but is %d", config.Shortest)
+	}
+	return nil
 }
 
 // mentions yields the mentions of a post, in order.

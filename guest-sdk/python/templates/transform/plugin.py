@@ -29,6 +29,10 @@ class Config:
     shortest: int = 0
     """Shorter names are passed over."""
 
+    def __post_init__(self) -> None:
+        if self.shortest < 0:
+            raise ValueError(f"`shortest` must not be negative, but is {self.shortest}")
+
 
 _WORD = re.compile(r"[\w@]+")
 

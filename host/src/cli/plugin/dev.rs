@@ -1,22 +1,26 @@
 //! `weir plugin dev`: a project at work in a running pipeline, built and swapped in again whenever a file of it is saved.
 //!
-//! What does not build or does not fit is told, and the stream goes on with what it runs.
+//! What does not build or does not fit is told, and so is a swap that the host takes back; the stream goes on with what it
+//! runs.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use notify::{Event, RecursiveMode, Watcher};
 
 use crate::cli::swap::WATCHED;
-use crate::control::{Client, SwapRequest, WatchLimits};
+use crate::control::{Client, RolledBack, SwapRequest, Swapped, WatchLimits};
 use crate::data_dir::DataDir;
 use crate::operator::{Digest, identity};
 use crate::project::{Built, Project};
 
 /// An editor writes a file in several steps, and several files one after the other: for so long nothing must have changed.
 const QUIET: Duration = Duration::from_millis(200);
+
+/// How often the host is asked whether it has taken a swap back.
+const ASKED: Duration = Duration::from_secs(1);
 
 /// What builds write into a project's folder.
 const NOT_SOURCES: [&str; 9] = [
@@ -55,17 +59,20 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let watching = || format!("cannot watch {}", folder.display());
     let mut watcher = notify::recommended_watcher(sender).with_context(watching)?;
     watcher.watch(&folder, RecursiveMode::Recursive).with_context(watching)?;
+    let mut watched = None;
     loop {
-        if let Err(error) = bring_in(args, data) {
-            eprintln!("error: {error:#}");
+        match bring_in(args, data) {
+            Ok(Some(swapped)) => watched = Some(swapped),
+            Ok(None) => {}
+            Err(error) => eprintln!("error: {error:#}"),
         }
         outln!("waiting for a change in {}; Ctrl-C ends this, and the stream goes on", args.folder.display())?;
-        wait(&changes, &folder)?;
+        wait(&changes, &folder, || watched = watched.take().filter(|swapped| stays(args, data, swapped)))?;
     }
 }
 
 /// Builds the project, and swaps what came of it in if that is another component than the one that runs.
-fn bring_in(args: &Args, data: &DataDir) -> Result<()> {
+fn bring_in(args: &Args, data: &DataDir) -> Result<Option<Swapped>> {
     let project = Project::at(&args.folder)?;
     let Built { path, .. } = project.build()?;
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -75,7 +82,7 @@ fn bring_in(args: &Args, data: &DataDir) -> Result<()> {
     let operators = client.status()?.operators;
     if operators.iter().any(|running| running.operator == args.operator && running.digest == digest) {
         outln!("operator `{}` runs it already", args.operator)?;
-        return Ok(());
+        return Ok(None);
     }
     // Each build is a version of its own: a name never changes what it stands for.
     let version = format!("{}-dev.{}", own.version, &digest.hex()[..12]);
@@ -88,15 +95,38 @@ fn bring_in(args: &Args, data: &DataDir) -> Result<()> {
     };
     let swapped = client.swap(&request)?;
     outln!("operator `{}` runs {} from batch {} on", args.operator, entry.name, swapped.first_batch)?;
-    Ok(())
+    Ok(Some(swapped))
 }
 
-/// Waits until a source has changed, and then until nothing changes any more.
-fn wait(changes: &Receiver<notify::Result<Event>>, folder: &Path) -> Result<()> {
+/// Whether a swap is watched still; tells of one that was taken back.
+fn stays(args: &Args, data: &DataDir, swapped: &Swapped) -> bool {
+    let status = Client::find(data, args.pipeline.as_deref()).and_then(|client| client.status());
+    // A host that does not answer is told of with the next swap.
+    let Ok(status) = status else { return true };
+    if let Some(RolledBack { from, to, first_batch, why }) = status.rolled_back
+        && from == swapped.to
+        && first_batch >= swapped.first_batch
+    {
+        eprintln!(
+            "error: operator `{}` runs {} again: {} was rolled back, with what it gave from batch {first_batch} on: {why}",
+            to.operator, to.component, from.component
+        );
+        return false;
+    }
+    status.watch.is_some_and(|watch| watch.to == swapped.to)
+}
+
+/// Waits until a source has changed, and then until nothing changes any more. `meanwhile` is called now and then.
+fn wait(changes: &Receiver<notify::Result<Event>>, folder: &Path, mut meanwhile: impl FnMut()) -> Result<()> {
     loop {
-        let change = changes.recv().context("the project's folder cannot be watched any more")?;
-        if is_of_source(&change.context("the project's folder cannot be watched any more")?, folder) {
-            break;
+        match changes.recv_timeout(ASKED) {
+            Err(RecvTimeoutError::Timeout) => meanwhile(),
+            change => {
+                let change = change.context("the project's folder cannot be watched any more")?;
+                if is_of_source(&change.context("the project's folder cannot be watched any more")?, folder) {
+                    break;
+                }
+            }
         }
     }
     while changes.recv_timeout(QUIET).is_ok() {}

@@ -29,7 +29,7 @@ pub(in crate::cli) enum Verb {
     List(list::Args),
     /// Show what a component is: world, digest, size, and with an input schema its columns.
     Show(show::Args),
-    /// Run an operator on rows, with no pipeline; print the rows, the rejects, and what it used.
+    /// Run an operator on rows, with no pipeline; print the rows, what it logs, the rejects, and what it used.
     Test(test::Args),
     /// Forget a registered component.
     Remove(remove::Args),

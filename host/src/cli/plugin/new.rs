@@ -49,14 +49,25 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let Args { name, lang, world } = args;
     project::write(&NewProject { name, language: *lang, world: (*world).into() })?;
     let natively = match lang {
-        Language::Rust => "  cargo test              # the function, natively\n",
-        Language::Python => "  python -m pytest        # the function, natively\n",
+        Language::Rust => {
+            "  rustup target add wasm32-unknown-unknown\n  cargo test              # the function, natively\n"
+        }
+        Language::Python => {
+            "  python3 -m venv .venv && . .venv/bin/activate\n  pip install 'componentize-py==0.25.*' pytest\n  python -m pytest        \
+             # the function, natively\n"
+        }
         Language::Go => "  go test ./...           # the function, natively\n",
         Language::JavaScript | Language::TypeScript => {
             "  npm install             # the SDK and the tools\n  npm test                # the function, natively\n"
         }
         Language::AssemblyScript => "  npm install             # the SDK and the compiler\n",
-        Language::C | Language::Cpp | Language::Zig => "",
+        Language::C | Language::Cpp => {
+            "  # with clang 19 and its libraries for wasm, or:\n  python3 -m venv .venv && . .venv/bin/activate\n  pip install \
+             'ziglang==0.17.*'\n"
+        }
+        Language::Zig => {
+            "  # with Zig 0.17, or:\n  python3 -m venv .venv && . .venv/bin/activate\n  pip install 'ziglang==0.17.*'\n"
+        }
     };
     outln!(
         "{name}/ written. Now:\n  cd {name}\n{natively}  weir plugin build       # the component\n  weir plugin test        # \

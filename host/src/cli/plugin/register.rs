@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bytesize::ByteSize;
 
 use crate::data_dir::DataDir;
@@ -25,6 +25,8 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let at = || format!("{}", args.file.display());
+    let folder = args.file.display();
+    ensure!(!args.file.is_dir(), "{folder} is a folder: `weir plugin build {folder}` says where the component is");
     let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {}", at()))?;
     let (name, version) = (args.name.as_deref(), args.plugin_version.as_deref());
     let entry = data.registry().register(&bytes, name, version).with_context(at)?;

@@ -2,7 +2,7 @@
 //!
 //! The rows go through the same plan nodes as in a stream, so what passes here passes there: a pipeline of one source,
 //! the operator and one sink is run once, in a data folder of its own. Where the component is the sink, what it sends is
-//! printed, and sent only to the origins that are allowed.
+//! printed, and sent only to the origins that are allowed. What the operator logs is told as it is of a running pipeline.
 
 mod expected;
 mod outbox;
@@ -20,6 +20,7 @@ use indexmap::IndexMap;
 use self::expected::{Expected, Printed};
 use self::outbox::Outbox;
 use crate::cli::check::operators;
+use crate::cli::progress;
 use crate::counted::counted;
 use crate::data_dir::{DataDir, PipelineDir};
 use crate::driver::{Bundle, DeadLetters, Ground, Setup, SystemClock, Typed, Unbundled, cores};
@@ -100,6 +101,7 @@ fn column(text: &str) -> Result<(String, ColumnType), String> {
 }
 
 pub(super) fn run(args: Args, data: &DataDir) -> Result<()> {
+    progress::log_for_people();
     if args.file.is_dir() {
         return run_on(&args.of_project()?, data);
     }

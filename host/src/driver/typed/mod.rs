@@ -441,7 +441,8 @@ fn same(what: &str, now: &Schema, new: &Schema, call: &ComponentCall) -> Result<
         return Ok(());
     }
     bail!(
-        "{call} does not fit: its {what} columns are {}, but those of the one that runs are {}",
+        "{call} does not fit: its {what} columns are {}, but those of the one that runs are {}; a swap keeps columns as they \
+         are: to change them, register it, name it in the pipeline file, and start the host again",
         describe(new),
         describe(now)
     )

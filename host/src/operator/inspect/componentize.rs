@@ -29,7 +29,18 @@ pub fn componentize(bytes: &[u8]) -> Result<Vec<u8>, NotAnOperator> {
     if !module.has_component_type() {
         embed_world(&module, bytes.to_mut())?;
     }
-    encode(&module, &bytes).map_err(|error| NotAnOperator::NoComponent(format!("{error:#}")))
+    encode(&module, &bytes).map_err(|error| why_not(&module, &error))
+}
+
+/// Why no component could be made of a module: in the words for components, where it imports or lacks something.
+fn why_not(module: &Surface, error: &anyhow::Error) -> NotAnOperator {
+    if let Some(refused) = module.not_of_wasip1(WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER) {
+        return refused;
+    }
+    match complete(module) {
+        Err(lacking @ (NotAnOperator::NoFunction { .. } | NotAnOperator::NoMemory { .. })) => lacking,
+        _ => NotAnOperator::NoComponent(format!("{error:#}")),
+    }
 }
 
 fn encode(module: &Surface, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
@@ -41,8 +52,8 @@ fn encode(module: &Surface, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     encoder.encode()
 }
 
-/// Writes into a core module of which world it is, which its exports show.
-fn embed_world(module: &Surface, bytes: &mut Vec<u8>) -> Result<(), NotAnOperator> {
+/// Checks that a core module exports all that its world asks for.
+fn complete(module: &Surface) -> Result<(), NotAnOperator> {
     let (world, version) = module.world()?;
     let (resolve, package) = version.read().map_err(|error| NotAnOperator::NoComponent(format!("{error:#}")))?;
     let interface = resolve.packages[package].interfaces.get(world.name());
@@ -57,6 +68,14 @@ fn embed_world(module: &Surface, bytes: &mut Vec<u8>) -> Result<(), NotAnOperato
             return Err(NotAnOperator::NoMemory { world, export });
         }
     }
+    Ok(())
+}
+
+/// Writes into a core module of which world it is, which its exports show.
+fn embed_world(module: &Surface, bytes: &mut Vec<u8>) -> Result<(), NotAnOperator> {
+    complete(module)?;
+    let (world, version) = module.world()?;
+    let (resolve, package) = version.read().map_err(|error| NotAnOperator::NoComponent(format!("{error:#}")))?;
     let migrates = world == World::State && module.has_function(version, "migrate", "migrate");
     let name = world.wit_name(migrates);
     resolve

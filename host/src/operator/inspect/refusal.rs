@@ -1,5 +1,6 @@
 //! Why bytes are not an operator, and the way out: which switch of which toolchain drops what is in the way.
 
+use super::surface::WASIP1;
 use super::{InterfaceVersion, LARGEST, World};
 
 /// Why bytes are not an operator.
@@ -173,6 +174,10 @@ fn way_out(import: &str, function: &str, sink: bool) -> &'static str {
         }
         _ if package.starts_with("wasi:") => {
             " Of WASI there is 0.2: cli, clocks, filesystem (without a file), io and random."
+        }
+        WASIP1 if function.starts_with("sock_") => " That is for sockets: what is to be sent goes through a sink.",
+        WASIP1 => {
+            " WASI as it was released has no such function: build with the toolchain's own libraries for wasip1 or wasip2."
         }
         "wasi_unstable" => " That is WASI from before its release: build with a newer toolchain, for wasip1 or wasip2.",
         "gojs" | "go" => " It was built for a browser: use `GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared`.",

@@ -134,6 +134,15 @@ impl Surface {
         })
     }
 
+    /// An import from WASI's first version that its `adapter` does not have.
+    pub(super) fn not_of_wasip1(&self, adapter: &[u8]) -> Option<NotAnOperator> {
+        let adapter = Self::read(adapter).ok()?;
+        let worlds: Vec<World> = self.worlds().into_iter().map(|(world, _)| world).collect();
+        let mut imports = self.imports.iter().filter(|import| import.interface == WASIP1);
+        let missing = imports.find(|import| !adapter.exports(&import.function))?;
+        Some(NotAnOperator::import(WASIP1, &missing.function, &worlds))
+    }
+
     /// Refuses what is not offered to a component of its world.
     pub(super) fn check_imports(&self) -> Result<(), NotAnOperator> {
         let worlds: Vec<World> = self.worlds().into_iter().map(|(world, _)| world).collect();

@@ -76,6 +76,10 @@ fn given_a_core_module_that_is_not_all_of_an_operator_when_asked_then_what_is_mi
         let said = bare(replaced, by);
         assert!(said.contains(says), "{said}");
     }
+    // One that says of itself of which world it is lacks it in the same words.
+    let lacking = sample::of(&sample::FOLD.replace("0.1.0#finish", "0.1.0#end"), sample::INTERFACE);
+    let said = ask(&lacking).unwrap_err().to_string();
+    assert!(said.contains(cases[0].2), "{said}");
 }
 
 #[test]
@@ -86,6 +90,8 @@ fn given_a_core_module_that_imports_what_is_not_there_when_asked_then_the_way_ou
         ("gojs", "runtime.wasmExit", "-buildmode=c-shared"),
         ("__wbindgen_placeholder__", "__wbindgen_throw", "getrandom"),
         ("wasi_unstable", "fd_write", "newer toolchain"),
+        ("wasi_snapshot_preview1", "sock_open", "sockets: what is to be sent goes through a sink"),
+        ("wasi_snapshot_preview1", "thread_spawn", "WASI as it was released has no such function"),
         ("wasi:sockets/tcp-create-socket@0.2.6", "create-tcp-socket", "--stub-wasi"),
         ("wasi:http/outgoing-handler@0.2.6", "handle", "goes through a sink"),
         ("wasi:keyvalue/store@0.2.0", "open", "Of WASI there is 0.2"),

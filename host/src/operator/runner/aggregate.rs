@@ -15,7 +15,7 @@ use super::super::moment::Moment;
 use super::super::transform::Reject;
 use super::super::verdict::{CallError, Verdict};
 use super::instances::Instances;
-use super::{Meter, join};
+use super::{Meter, Runner, join};
 use crate::rows::take as take_rows;
 
 /// What a fold gave, group by group.
@@ -195,10 +195,11 @@ impl AggregateRunner {
             Err(other) => Err(other),
         }
     }
+}
 
-    /// Ends the work.
-    pub fn into_meter(self) -> Meter {
-        self.instances.into_meter()
+impl Runner for AggregateRunner {
+    fn take_meter(&mut self) -> Meter {
+        self.instances.take_meter()
     }
 }
 

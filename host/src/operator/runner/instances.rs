@@ -120,9 +120,9 @@ impl<O: Operator> Instances<O> {
         }
     }
 
-    /// Ends the work.
-    pub(super) fn into_meter(mut self) -> Meter {
+    /// Drops the instance at hand, and answers with what all have used and logged since the last time.
+    pub(super) fn take_meter(&mut self) -> Meter {
         self.retire();
-        self.meter
+        std::mem::take(&mut self.meter)
     }
 }

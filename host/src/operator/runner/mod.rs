@@ -37,6 +37,12 @@ pub struct Meter {
     pub log: Vec<LogLine>,
 }
 
+/// An operator of any world at work.
+pub trait Runner {
+    /// What it has used and logged since the last time; the instance at hand is dropped.
+    fn take_meter(&mut self) -> Meter;
+}
+
 impl Meter {
     fn add(&mut self, used: Usage, mut log: Vec<LogLine>) {
         self.used.add(used);

@@ -15,7 +15,7 @@ use super::super::state::{Cause, Fate, State, Touched, Updated};
 use super::super::transform::Reject;
 use super::super::verdict::{CallError, Verdict};
 use super::instances::Instances;
-use super::{Meter, join};
+use super::{Meter, Runner, join};
 use crate::rows::take as take_rows;
 
 /// What became of the keys of a call.
@@ -174,13 +174,14 @@ impl StateRunner {
         })
     }
 
-    /// Ends the work.
-    pub fn into_meter(self) -> Meter {
-        self.instances.into_meter()
-    }
-
     fn call(&mut self, touched: &Touched<'_>) -> Result<Updated, CallError> {
         self.instances.call(|task| task.update(touched))
+    }
+}
+
+impl Runner for StateRunner {
+    fn take_meter(&mut self) -> Meter {
+        self.instances.take_meter()
     }
 }
 

@@ -12,7 +12,7 @@ use super::super::moment::Moment;
 use super::super::transform::{Applied, Reject, Transform};
 use super::super::verdict::{CallError, Verdict};
 use super::instances::Instances;
-use super::{Isolation, Meter};
+use super::{Isolation, Meter, Runner};
 
 /// Rows out and rows rejected of one chunk.
 #[derive(Debug, Default)]
@@ -66,10 +66,11 @@ impl TransformRunner {
         .or_else(unless_stopped)?;
         Ok(outcome)
     }
+}
 
-    /// Ends the work.
-    pub fn finish(self) -> Meter {
-        self.instances.into_meter()
+impl Runner for TransformRunner {
+    fn take_meter(&mut self) -> Meter {
+        self.instances.take_meter()
     }
 }
 

@@ -8,16 +8,14 @@ use anyhow::{Context, Result, bail, ensure};
 use super::Module;
 use super::javascript::INSTALL;
 use crate::operator::World;
-use crate::project::{Manifest, Project, tool};
+use crate::project::{Project, tool};
 
 const OPERATOR: &str = "assembly/index.ts";
 
 pub(super) fn build(project: &Project) -> Result<Module> {
     let folder = project.folder().canonicalize().with_context(|| project.folder().display().to_string())?;
     ensure!(folder.join(OPERATOR).exists(), "the operator is the default export of {OPERATOR}, which is not there");
-    let Manifest { identity, world, .. } = project.manifest();
-    let (name, _) = identity.as_ref().context("plugin.toml does not say `name`")?;
-    let world = world.context("plugin.toml does not say `world`")?;
+    let world = project.world()?;
     let out = project.out();
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let entry = out.join("entry.ts");
@@ -32,7 +30,7 @@ pub(super) fn build(project: &Project) -> Result<Module> {
     asc.arg("--outFile").arg(module.path().canonicalize()?);
     tool::run(asc.current_dir(&folder), INSTALL)?;
     let bytes = fs::read(module.path()).context("cannot read what asc wrote")?;
-    Ok(Module { bytes, out: out.join(name).with_extension("wasm") })
+    Ok(Module { bytes, out: super::out(project)? })
 }
 
 /// The module that is compiled: what the host calls, made of the operator.

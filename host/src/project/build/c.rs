@@ -13,7 +13,8 @@ const C: Dialect = Dialect {
     flags: &["-std=c17"],
     extensions: &["c"],
     header: "h",
-    install: "run `apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32`, or `pip install ziglang`",
+    install: "run `apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32`, or `pip install 'ziglang==0.17.*'` in a virtual \
+              environment that is active",
 };
 
 pub(super) fn build(project: &Project) -> Result<Module> {

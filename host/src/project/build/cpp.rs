@@ -21,7 +21,8 @@ const CPP: Dialect = Dialect {
     extensions: &["cpp", "cc", "cxx"],
     header: "hpp",
     install: "run `apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 libc++-19-dev-wasm32 \
-              libc++abi-19-dev-wasm32`, or `pip install ziglang`",
+              libc++abi-19-dev-wasm32`, or `pip install 'ziglang==0.17.*'` in a virtual \
+              environment that is active",
 };
 
 pub(super) fn build(project: &Project) -> Result<Module> {

@@ -11,10 +11,11 @@ use anyhow::{Context, Result, ensure};
 use super::Module;
 use super::source_map::SourceMap;
 use crate::operator::World;
-use crate::project::{Language, Manifest, Project, tool};
+use crate::project::{Language, Project, tool};
 
 /// How a person gets what is missing.
-pub(super) const INSTALL: &str = "run `npm install` in the project's folder (Node.js is at https://nodejs.org)";
+pub(super) const INSTALL: &str =
+    "run `npm install` in the project's folder (Node.js, 20 or later, is at https://nodejs.org)";
 
 pub(super) fn build(project: &Project) -> Result<Module> {
     let folder = project.folder().canonicalize().with_context(|| project.folder().display().to_string())?;
@@ -32,14 +33,13 @@ pub(super) fn build(project: &Project) -> Result<Module> {
     if project.manifest().language == Language::TypeScript && folder.join("tsconfig.json").exists() {
         // esbuild takes types away without a look at them. What tsc finds, it prints to standard output.
         let mut tsc = package("tsc", &["--noEmit"]);
+        ensure!(Path::new(tsc.get_program()).exists(), "TypeScript's compiler is not there: {INSTALL}");
         tool::run(tsc.stdout(std::io::stderr()), INSTALL).context("the types do not fit")?;
     }
 
     let out = project.out();
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
-    let Manifest { identity, world, .. } = project.manifest();
-    let (name, _) = identity.as_ref().context("plugin.toml does not say `name`")?;
-    let world = world.context("plugin.toml does not say `world`")?;
+    let world = project.world()?;
     let (entry, bundle) = (out.join("entry.js"), out.join("operator.js"));
     fs::write(&entry, entry_of(world, operator)).with_context(|| format!("cannot write {}", entry.display()))?;
     let bundling = [
@@ -77,7 +77,7 @@ pub(super) fn build(project: &Project) -> Result<Module> {
     ];
     run("componentize-qjs", &making).with_context(|| format!("its lines are those of {}", bundle.display()))?;
     let bytes = fs::read(component.path()).context("cannot read what componentize-qjs wrote")?;
-    Ok(Module { bytes, out: out.join(name).with_extension("wasm") })
+    Ok(Module { bytes, out: super::out(project)? })
 }
 
 /// Lets the SDK tell of an exception in terms of the source.

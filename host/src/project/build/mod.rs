@@ -46,9 +46,14 @@ impl Module {
     fn read(project: &Project, file: &Path) -> Result<Self> {
         let path = project.folder().join(file);
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let (name, _) = project.manifest.identity.as_ref().context("plugin.toml does not say `name`")?;
-        Ok(Self { bytes, out: project.out().join(format!("{name}.wasm")) })
+        Ok(Self { bytes, out: out(project)? })
     }
+}
+
+/// Where the component of a project goes that says its name in plugin.toml.
+fn out(project: &Project) -> Result<PathBuf> {
+    let own = project.manifest.identity.as_ref().context("plugin.toml does not say `name`")?;
+    Ok(project.out().join(format!("{}.wasm", own.name())))
 }
 
 pub(super) fn build(project: &Project) -> Result<Built> {
@@ -64,8 +69,8 @@ pub(super) fn build(project: &Project) -> Result<Built> {
     };
     let at = || out.display().to_string();
     let mut component = componentize(&bytes).with_context(at)?;
-    if let Some((name, version)) = &project.manifest.identity {
-        component = with_identity(&component, name, version);
+    if let Some(own) = &project.manifest.identity {
+        component = with_identity(&component, own.name(), own.version());
     }
     let world = inspect(&component).with_context(at)?.world;
     if let Some(meant) = project.manifest.world {

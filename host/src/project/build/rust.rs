@@ -1,6 +1,6 @@
 //! Rust: cargo for `wasm32-unknown-unknown`, which imports nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -36,10 +36,14 @@ impl Message {
 pub(super) fn build(project: &Project) -> Result<Module> {
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
-    let built =
-        tool::run(cargo.current_dir(project.folder()), "install Rust from https://rustup.rs").with_context(|| {
-            format!("cargo did not build it; if the compiler cannot find `std`, run `rustup target add {TARGET}`")
-        })?;
+    let built = match tool::run(cargo.current_dir(project.folder()), "install Rust from https://rustup.rs") {
+        Err(error) if lacks_target(project) => {
+            return Err(
+                error.context(format!("the compiler has no `std` for {TARGET}: run `rustup target add {TARGET}`"))
+            );
+        }
+        built => built?,
+    };
     let messages = String::from_utf8_lossy(&built);
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
     // What a project depends on is built, and told of, before the project itself.
@@ -49,4 +53,13 @@ pub(super) fn build(project: &Project) -> Result<Module> {
         wasm.context("the project builds no .wasm: Cargo.toml needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`")?;
     let bytes = std::fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
     Ok(Module { bytes, out: wasm.with_extension("component.wasm") })
+}
+
+/// Whether the compiler that a project is built with has no standard library for the target; not where there is none.
+fn lacks_target(project: &Project) -> bool {
+    let mut rustc = Command::new("rustc");
+    rustc.current_dir(project.folder()).args(["--print", "target-libdir", "--target", TARGET]);
+    rustc.output().is_ok_and(|answer| {
+        answer.status.success() && !Path::new(String::from_utf8_lossy(&answer.stdout).trim()).is_dir()
+    })
 }

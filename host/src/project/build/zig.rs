@@ -14,7 +14,7 @@ use super::bindings::{Bindings, DEFINED};
 use super::clang::ZIGS;
 use crate::project::{Project, tool};
 
-const INSTALL: &str = "run `pip install ziglang==0.17.*`, or get Zig 0.17 from https://ziglang.org/download";
+const INSTALL: &str = "run `pip install 'ziglang==0.17.*'` in a virtual environment that is active, or get Zig 0.17 from https://ziglang.org/download";
 
 const TARGET: [&str; 2] = ["-target", "wasm32-wasi"];
 

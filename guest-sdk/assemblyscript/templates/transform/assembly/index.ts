@@ -15,6 +15,7 @@ export default class Mentions extends Transform {
     this.mention = shape.addUtf8("mention");
     // The operator's `config` in the pipeline file: shorter names are passed over.
     this.shortest = config.integer("shortest", 0);
+    if (this.shortest < 0) config.refuse("`shortest` must not be negative");
   }
 
   row(row: i32): void {

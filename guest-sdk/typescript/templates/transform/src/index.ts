@@ -12,8 +12,13 @@ export default flatMap(
     // What stays beside the columns that are added.
     keeps: ['user'],
     adds: { mention: 'utf8' },
-    // The operator's `config` in the pipeline file: shorter names are passed over.
-    config: { shortest: 0 },
+    // The operator's `config` in the pipeline file: shorter names are passed over. Where nothing is to be checked, defaults do:
+    // `config: { shortest: 0 }`.
+    config: ({ shortest = 0, ...others }) => {
+      if (typeof shortest !== 'number' || shortest < 0) throw new Error('`shortest` must be a number, and not negative');
+      if (Object.keys(others).length > 0) throw new Error(`there is no \`${Object.keys(others)[0]}\`; there is \`shortest\``);
+      return { shortest };
+    },
   },
   function* ({ text }, { shortest }) {
     for (const found of text.match(MENTION) ?? []) {
