@@ -13,7 +13,8 @@ use super::interrupt::Trap;
 /// The stack of a guest, in bytes. Fixed, so that a recursion overflows at the same depth everywhere.
 const GUEST_STACK: usize = 512 << 10;
 
-/// The same for code that counts no fuel: so small that what fits in it fits in the other, whose frames are larger.
+/// The same for code that counts no fuel: so small that what fits in it fits in the other, which has frames for functions
+/// that are inlined here, and larger ones.
 const FAST_GUEST_STACK: usize = GUEST_STACK / 2;
 
 /// How many component instances may live at once in a host: tasks, one for each operator and partition.

@@ -1,8 +1,8 @@
 //! Go: the stock compiler, for WASI preview 1 as a library.
 //!
-//! What the component exports is generated anew for each build, into a folder that Go itself passes over, and laid over the SDK's module for
-//! the compiler alone (`go build -overlay`): so the SDK is plain Go, which is tested without a component, and one copy of
-//! it serves operators of all worlds.
+//! What the component exports is generated anew for each build, into a folder that Go itself passes over, and laid over the
+//! SDK's module for the compiler alone (`go build -overlay`): so the SDK is plain Go, which is tested without a component,
+//! and one copy of it serves operators of all worlds.
 
 use std::collections::BTreeMap;
 use std::fs;
