@@ -6,7 +6,8 @@ import scala.collection.mutable.ArrayBuffer
 
 import org.apache.spark.{HashPartitioner, SparkConf, SparkContext}
 import org.apache.spark.streaming._
-import org.apache.spark.streaming.dstream.DStream
+import org.apache.spark.storage.StorageLevel
+import org.apache.spark.streaming.dstream.{ConstantInputDStream, DStream}
 import org.apache.spark.streaming.scheduler._
 
 /** Spark Streaming's side of the comparison: a DStream of text files on two cores, a batch a second.
@@ -16,6 +17,8 @@ import org.apache.spark.streaming.scheduler._
   * FOLDER has the files with lines; each second some of them are linked into the folder that is watched. How many, is
   * changed in the first WARM batches, until processing takes most of the interval. Then HOLD batches are measured. Prints
   * `RESULT {…}`.
+  *
+  * For `grep-memory` each batch has the lines of all files, which lie in memory as objects.
   */
 object Rival {
   val interval = Milliseconds(1000)
@@ -32,12 +35,19 @@ object Rival {
     context.setLogLevel("ERROR")
     val streaming = new StreamingContext(context, interval)
     streaming.checkpoint(s"$scratch/checkpoint")
-    val feeder = new Feeder(Paths.get(folder), Files.createDirectories(Paths.get(scratch, "watched")), linesAFile.toInt)
-    run(work, streaming.textFileStream(s"file://${feeder.watched}"), needle)
-    val measured = new Measured(feeder, warm.toInt, hold.toInt)
+    val input = if (work == "grep-memory") {
+      val lines = context.textFile(s"file://$folder").coalesce(2).persist(StorageLevel.MEMORY_ONLY)
+      run("grep", new ConstantInputDStream(streaming, lines), needle)
+      new InMemory(lines.count())
+    } else {
+      val watched = Files.createDirectories(Paths.get(scratch, "watched"))
+      run(work, streaming.textFileStream(s"file://$watched"), needle)
+      new Feeder(Paths.get(folder), watched, linesAFile.toInt)
+    }
+    val measured = new Measured(input, warm.toInt, hold.toInt)
     streaming.addStreamingListener(measured)
     streaming.start()
-    feeder.start()
+    input.start()
     measured.done.await()
     println(measured.result)
     System.out.flush()
@@ -62,17 +72,39 @@ object Rival {
         }
         lines.map(line => (line.substring(0, 8), 1L)).reduceByKey(_ + _, 2)
           .mapWithState(StateSpec.function(count).initialState(known).partitioner(partitioner)).foreachRDD(_.count())
+      case "keyed-update" =>
+        // Looks at every user in every batch.
+        val add = (more: Seq[Long], before: Option[Long]) => Option(before.getOrElse(0L) + more.sum)
+        lines.map(line => (line.substring(0, 8), 1L)).updateStateByKey[Long](add, 2).foreachRDD(_.count())
     }
   }
 }
 
+/** What batches are made of. */
+trait Input {
+  def start(): Unit
+  /** How many lines the batch of a time has. */
+  def lines(time: Long): Long
+  /** Makes batches larger or smaller, where that can be done. */
+  def adapt(factor: Double): Unit
+}
+
+class InMemory(count: Long) extends Input {
+  def start(): Unit = ()
+  def lines(time: Long): Long = count
+  def adapt(factor: Double): Unit = ()
+}
+
 /** Links files into a watched folder, in the middle of each interval. */
-class Feeder(files: Path, val watched: Path, linesAFile: Int) extends Thread {
+class Feeder(files: Path, watched: Path, linesAFile: Int) extends Thread with Input {
   setDaemon(true)
 
-  @volatile var aBatch = 4
-  /** By batch time. */
-  val lines = new ConcurrentHashMap[Long, Long]()
+  @volatile private var aBatch = 4
+  private val linked = new ConcurrentHashMap[Long, Long]()
+
+  def lines(time: Long): Long = linked.getOrDefault(time, 0L)
+
+  def adapt(factor: Double): Unit = aBatch = math.max(1, math.round(aBatch * factor).toInt)
 
   override def run(): Unit = {
     val all = Files.list(files).sorted().toArray.map(_.asInstanceOf[Path])
@@ -83,7 +115,7 @@ class Feeder(files: Path, val watched: Path, linesAFile: Int) extends Thread {
       Thread.sleep(math.max(0, due - System.currentTimeMillis))
       due += step
       val now = aBatch
-      lines.put(due / step * step, now.toLong * linesAFile)
+      linked.put(due / step * step, now.toLong * linesAFile)
       for (_ <- 0 until now) {
         val file = all(next % all.length)
         Files.setLastModifiedTime(file, FileTime.fromMillis(System.currentTimeMillis))
@@ -95,7 +127,7 @@ class Feeder(files: Path, val watched: Path, linesAFile: Int) extends Thread {
 }
 
 /** Adapts what comes, then measures. */
-class Measured(feeder: Feeder, warm: Int, hold: Int) extends StreamingListener {
+class Measured(input: Input, warm: Int, hold: Int) extends StreamingListener {
   case class Batch(lines: Long, seconds: Double, delay: Long, cpu: Double)
 
   val done = new CountDownLatch(1)
@@ -106,7 +138,7 @@ class Measured(feeder: Feeder, warm: Int, hold: Int) extends StreamingListener {
   override def onBatchCompleted(completed: StreamingListenerBatchCompleted): Unit = {
     val info = completed.batchInfo
     val cpu = system.getProcessCpuTime / 1e9
-    val lines = feeder.lines.getOrDefault(info.batchTime.milliseconds, 0L)
+    val lines = input.lines(info.batchTime.milliseconds)
     batches += Batch(lines, info.processingDelay.get / 1000.0, info.schedulingDelay.get, cpu - cpuBefore)
     cpuBefore = cpu
     if (batches.size <= warm && batches.size % 3 == 0 && lines > 0) adapt()
@@ -117,8 +149,7 @@ class Measured(feeder: Feeder, warm: Int, hold: Int) extends StreamingListener {
     val last = batches.takeRight(3)
     val room = Rival.share * Rival.interval.milliseconds / 1000 / median(last.map(_.seconds).toSeq)
     val late = last.last.delay >= Rival.interval.milliseconds
-    val factor = math.max(0.6, math.min(1.6, if (late) math.min(room, 0.8) else room))
-    feeder.aBatch = math.max(1, math.round(feeder.aBatch * factor).toInt)
+    input.adapt(math.max(0.6, math.min(1.6, if (late) math.min(room, 0.8) else room)))
   }
 
   private def median(of: Seq[Double]) = of.sorted.apply(of.size / 2)

@@ -49,7 +49,7 @@ fn commit(store: &Store, batch: u64, step: &Step) {
     let delta = |operator: &str, odd: u8| {
         let keys: BTreeMap<u8, Option<u8>> = step.iter().filter(|(key, _)| key % 2 == odd).copied().collect();
         let change = |state: u8| Change { state: [state][..].into(), last: batch, timer: batch + u64::from(state) };
-        let keys = keys.into_iter().map(|(key, state)| (Key::from([key]), state.map(change))).collect();
+        let keys = keys.into_iter().map(|(key, state)| (Key::from_slice(&[key]), state.map(change))).collect();
         Delta { operator: operator.to_owned(), now: batch, groups: vec![(0, keys)] }
     };
     let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));

@@ -230,6 +230,13 @@ impl OpenFile {
         let mut block = OpenBlock { rows: 0, end: self.at };
         let mut taken = 0;
         while taken < limit {
+            // Up to the line with which the block is full.
+            let room = (self.at + full(self.at, self.length, block_size) - block.end).saturating_sub(1);
+            if let Some(passed) = self.records.pass_lines(limit - taken, room)? {
+                (block.rows, block.end) = (block.rows + passed.records, self.start + passed.end);
+                taken += passed.records;
+                continue;
+            }
             // At most 2,048, so it fits.
             let wanted = (limit - taken).min(SCAN_RECORDS) as usize;
             let Some(chunk) = self.records.next_chunk(wanted)? else {
@@ -238,18 +245,24 @@ impl OpenFile {
                 self.at = self.length;
                 return Ok(taken);
             };
+            taken += chunk.spans.len() as u64;
             for span in chunk.spans {
                 block.rows += 1;
                 block.end = self.start + span.end;
-                if block.end - self.at >= block_size {
+                if block.end - self.at >= full(self.at, self.length, block_size) {
                     block.close(&self.path, &mut self.at, blocks);
                 }
             }
-            taken += chunk.spans.len() as u64;
         }
         block.close(&self.path, &mut self.at, blocks);
         Ok(taken)
     }
+}
+
+/// How many bytes a block has that starts at `at`, at least: what is left of a file is no block of its own if it is small.
+fn full(at: u64, length: u64, block_size: u64) -> u64 {
+    let left = length - at;
+    if left < block_size + block_size / 2 { left } else { block_size }
 }
 
 /// The block that is being gathered.

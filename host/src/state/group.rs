@@ -4,14 +4,14 @@
 //! found too early, it is put back. So a key that is touched often costs the index nothing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-/// A key's values, as [`super::RowBytes`] gives them.
-pub type Key = Arc<[u8]>;
+/// A key's values, as [`super::RowBytes`] gives them. Names, numbers and the like lie where the key's entry lies, so that
+/// finding one is one look at the memory.
+pub type Key = SmallVec<[u8; 24]>;
 
-/// A state, as bytes: counts, sums and the like lie where the key's entry lies.
+/// A state, as bytes: counts, sums and the like lie where the key's entry lies, too.
 pub type StateBytes = SmallVec<[u8; 24]>;
 
 /// The state of one key.

@@ -278,7 +278,7 @@ mod tests {
     }
 
     fn key(name: u8) -> Key {
-        Arc::from([name])
+        Key::from_slice(&[name])
     }
 
     #[test]

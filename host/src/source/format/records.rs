@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::MAX_RECORD_BYTES;
 use super::framing::{Framing, Scanner, is_blank, trim_line_end};
@@ -137,6 +138,39 @@ pub(in crate::source) struct Span {
     pub(in crate::source) too_long: bool,
 }
 
+/// Which bytes of a window are records.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    /// How many bytes lie before the window.
+    base: u64,
+    keep_blank: bool,
+}
+
+impl Layout {
+    /// The span of a record, unless it is blank and none is to be kept.
+    #[inline]
+    fn span(self, window: &[u8], record: Range<usize>) -> Option<Span> {
+        let bytes = &window[record.clone()];
+        let length = trim_line_end(bytes).len();
+        let too_long = length > MAX_RECORD_BYTES;
+        // A blank record that is too long counts, since not all of it need be in memory to be looked at.
+        if !too_long && !self.keep_blank && is_blank(bytes) {
+            return None;
+        }
+        let shown = if too_long { HEAD_BYTES } else { length };
+        let end = self.base + record.end as u64;
+        Some(Span { text: record.start..record.start + shown, end, too_long })
+    }
+}
+
+/// Records that were not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::source) struct Passed {
+    pub(in crate::source) records: u64,
+    /// How many bytes of the input lie before their end.
+    pub(in crate::source) end: u64,
+}
+
 /// Records that lie together in memory.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::source) struct Chunk<'a> {
@@ -176,20 +210,39 @@ impl Records {
         Ok(Some(Chunk { bytes, spans: &self.spans }))
     }
 
+    /// Passes over lines that end among the next `max_bytes` bytes, at most `max_records` of them, without a look at each;
+    /// `None` where that cannot be done: [`next_chunk`](Self::next_chunk) must go on.
+    pub(in crate::source) fn pass_lines(&mut self, max_records: u64, max_bytes: u64) -> Result<Option<Passed>> {
+        if self.framing != Framing::Lines || !self.keep_blank {
+            return Ok(None);
+        }
+        let taken = std::mem::take(&mut self.taken);
+        self.consume(taken);
+        if memchr(b'\n', self.input.window()).is_none() && !self.input.fill()? {
+            return Ok(None);
+        }
+        let window = self.input.window();
+        let window = &window[..window.len().min(usize::try_from(max_bytes).unwrap_or(usize::MAX))];
+        let Some(last) = memrchr(b'\n', window) else { return Ok(None) };
+        let records = memchr_iter(b'\n', &window[..=last]).count() as u64;
+        if records > max_records {
+            return Ok(None);
+        }
+        self.consume(last + 1);
+        Ok(Some(Passed { records, end: self.base }))
+    }
+
     /// Collects the spans of records at the start of the window; false when there was nothing left to look at.
     fn gather(&mut self, max_records: usize) -> Result<bool> {
         let mut scanner = Scanner::new(self.framing);
         // The current record lies at `start ..`, and has no end before `seen`.
         let (mut start, mut seen) = (0, 0);
-        while self.spans.len() < max_records && start < MAX_CHUNK_BYTES {
-            let window = self.input.window();
-            if let Some(length) = scanner.end(&window[seen..]) {
-                let record = start..seen + length;
-                (start, seen) = (record.end, record.end);
-                self.push(record);
-                continue;
+        loop {
+            start = self.push_whole(&mut scanner, start, seen, max_records);
+            if self.spans.len() >= max_records || start >= MAX_CHUNK_BYTES {
+                break;
             }
-            seen = window.len();
+            seen = self.input.window().len();
             // Two more bytes, as the line end may be among them.
             if seen - start > MAX_RECORD_BYTES + 2 {
                 if self.spans.is_empty() {
@@ -200,7 +253,7 @@ impl Records {
             }
             if !self.input.fill()? {
                 if seen > start {
-                    self.push(start..seen);
+                    self.spans.extend(self.layout().span(self.input.window(), start..seen));
                 }
                 start = seen;
                 break;
@@ -210,16 +263,34 @@ impl Records {
         Ok(start > 0)
     }
 
-    fn push(&mut self, record: Range<usize>) {
-        let bytes = &self.input.window()[record.clone()];
-        let length = trim_line_end(bytes).len();
-        let too_long = length > MAX_RECORD_BYTES;
-        // A blank record that is too long counts, since not all of it need be in memory to be looked at.
-        if too_long || self.keep_blank || !is_blank(bytes) {
-            let shown = if too_long { HEAD_BYTES } else { length };
-            let end = self.base + record.end as u64;
-            self.spans.push(Span { text: record.start..record.start + shown, end, too_long });
+    /// Collects the spans of records that end in the window, the first of which starts at `start` and has no end before
+    /// `seen`, up to the end of a chunk; where the last of them ends.
+    fn push_whole(&mut self, scanner: &mut Scanner, start: usize, mut seen: usize, max_records: usize) -> usize {
+        let layout = self.layout();
+        let Self { input, spans, framing, .. } = self;
+        let window = input.window();
+        let mut at = start;
+        let mut push = |end: usize| {
+            spans.extend(layout.span(window, at..end));
+            at = end;
+            spans.len() < max_records && end < MAX_CHUNK_BYTES
+        };
+        match framing {
+            Framing::Lines => _ = memchr_iter(b'\n', &window[seen..]).all(|newline| push(seen + newline + 1)),
+            Framing::Csv => {
+                while let Some(length) = scanner.end(&window[seen..]) {
+                    seen += length;
+                    if !push(seen) {
+                        break;
+                    }
+                }
+            }
         }
+        at
+    }
+
+    fn layout(&self) -> Layout {
+        Layout { base: self.base, keep_blank: self.keep_blank }
     }
 
     /// Passes over a record that starts at `start` and has no end in the window, keeping its first bytes.
@@ -366,6 +437,32 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn given_any_bytes_when_lines_are_passed_now_and_then_then_the_records_between_are_where_they_were(
+            input in prop::collection::vec(prop::sample::select(&b"ab\n\r "[..]), 0..200),
+            steps in prop::collection::vec((any::<bool>(), 1usize..9, 1u64..60), 1..40),
+        ) {
+            let file = file_with(&input);
+            let records = || Input::file(file.path(), 0, input.len() as u64).map(|i| Records::new(i, Framing::Lines, true));
+            let expected = all(records().unwrap(), 1000);
+            let (mut records, mut at) = (records().unwrap(), 0_usize);
+            for (pass, max_records, max_bytes) in steps {
+                if pass {
+                    let before = at.checked_sub(1).map_or(0, |last| expected[last].1);
+                    let Some(passed) = records.pass_lines(max_records as u64, max_bytes).unwrap() else { continue };
+                    prop_assert!((1..=max_records as u64).contains(&passed.records) && passed.end - before <= max_bytes);
+                    at += passed.records as usize;
+                    prop_assert_eq!(passed.end, expected[at - 1].1);
+                } else if let Some(chunk) = records.next_chunk(max_records).unwrap() {
+                    let found: Vec<_> = chunk.spans.iter().map(|s| (chunk.text(s).to_vec(), s.end, s.too_long)).collect();
+                    prop_assert_eq!(&found[..], &expected[at..at + found.len()]);
+                    at += found.len();
+                } else {
+                    prop_assert_eq!(at, expected.len());
+                }
+            }
+        }
+
         #[test]
         fn given_any_bytes_when_read_from_memory_or_a_range_in_any_chunks_then_records_are_the_same(
             input in prop::collection::vec(prop::sample::select(&b"ab\"\n\r, "[..]), 0..200),
