@@ -102,7 +102,7 @@ fn given_a_guest_that_exits_or_aborts_when_run_then_its_row_is_rejected_in_its_o
             let letter = letters.rows().find(|letter| letter["row"]["line"] == question).expect("it was rejected");
             letter["reason"].as_str().expect("text").to_owned()
         };
-        assert_eq!(reason("exit"), "trapped: it called `exit` with code 1");
+        assert_eq!(reason("exit"), "trapped: it called `exit`, with a failure");
         assert!(reason("panic").contains("asked to panic"), "{}", reason("panic"));
         let said =
             "Traceback (most recent call last):\n  somewhere\nValueError: what a language prints before it gives up";

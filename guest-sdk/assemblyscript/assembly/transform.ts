@@ -20,7 +20,9 @@ export abstract class Transform extends Operator {
   abstract configure(shape: Shape, config: Config): void;
 
   /** Called with each row that has no null where there must be none. */
-  row(row: i32): void {}
+  row(row: i32): void {
+    throw new Error("the operator overrides neither `row` nor `chunk`");
+  }
 
   /** Called with each chunk of rows; calls `row` with each, unless it is overridden. */
   chunk(rows: i32): void {

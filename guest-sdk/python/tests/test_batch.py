@@ -59,12 +59,12 @@ def test_an_answer_has_the_columns_that_were_announced():
     def wrong(samples: weir.Rows[Sample]) -> weir.Answer[Square]:
         return weir.Answer(None, cube=[])
 
-    with pytest.raises(TypeError, match=r"has the columns \['cube'\], and is to have \['square'\]"):
+    with pytest.raises(weir.Failure, match=r"has the columns \['cube'\], and is to have \['square'\]"):
         testing.transform(wrong).run([Sample(1.0, "a")])
 
     @weir.batch
     def short(samples: weir.Rows[Sample]) -> weir.Answer[Square]:
         return weir.Answer(None, square=[])
 
-    with pytest.raises(ValueError, match="`Square.square` has 0 values for 1 rows"):
+    with pytest.raises(weir.Failure, match="`Square.square` has 0 values for 1 rows"):
         testing.transform(short).run([Sample(1.0, "a")])

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from ._bits import unpack
+from ._errors import Failure
 from ._record import Record, Spec, column_of, values_of
 from ._rejects import in_order
 from ._wire import Batch, Column, Emitted, Slices, VarLen
@@ -100,7 +101,7 @@ class Answer(Generic[Row]):
         """The answer, in the columns that were announced."""
         wanted, given = [spec.attribute for spec in added.specs], list(self._columns)
         if set(wanted) != set(given):
-            raise TypeError(f"the answer has the columns {given}, and is to have {wanted}")
+            raise Failure(f"the answer has the columns {given}, and is to have {wanted}")
         length = rows if self._origin is None else len(self._origin)
         columns = [_column(added, spec, self._columns[spec.attribute], length) for spec in added.specs]
         return Emitted(self._origin, columns, in_order(self._rejects))
@@ -110,7 +111,8 @@ def _column(added: Record, spec: Spec, values: Sequence[Any] | Slices, rows: int
     where = f"{added.row.__name__}.{spec.attribute}"
     found = len(values.starts) if isinstance(values, Slices) else len(values)
     if found != rows:
-        raise ValueError(f"`{where}` has {found} values for {rows} rows")
+        # Whatever rows it is called with: where a call ends must not show.
+        raise Failure(f"`{where}` has {found} values for {rows} rows")
     return Column("slices", values) if isinstance(values, Slices) else column_of(spec, _listed(values), where)
 
 

@@ -14,6 +14,8 @@ from . import log
 _SDK = __file__.rpartition("/")[0] + "/"
 _IMPORT = ("<frozen importlib", "/python/importlib/")
 _MOUNT = re.compile('(?:^|(?<="))/[0-9]+/')
+# Frames that are shown of each end of a long trace, as that of a recursion.
+_SHOWN = 10
 _sources: dict[str, list[str]] = {}
 
 
@@ -47,7 +49,12 @@ def _chain(error: BaseException) -> Iterator[str]:
     frames = list(_frames(error))
     if frames:
         yield "Traceback (most recent call last):"
-    for path, line, name in frames:
+    left_out = len(frames) - 2 * _SHOWN
+    for number, (path, line, name) in enumerate(frames):
+        if left_out > 0 and _SHOWN <= number < _SHOWN + left_out:
+            if number == _SHOWN:
+                yield f"  … {left_out} more"
+            continue
         yield f'  File "{path}", line {line}, in {name}'
         source = _sources.get(path, [])
         if 0 < line <= len(source):

@@ -59,6 +59,8 @@ pub fn print(comptime format: []const u8, args: anytype) []const u8 {
 pub fn text(err: anyerror) []const u8 {
     return switch (err) {
         error.Rejected, error.Failed => reason,
+        // The host says which limit that is, and which rows want so much.
+        error.OutOfMemory => @panic("out of memory"),
         else => print("the operator failed with error.{s}", .{@errorName(err)}),
     };
 }

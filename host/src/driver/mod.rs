@@ -72,7 +72,7 @@ pub use recovery::forget;
 pub use replay::{Compared, Difference, Past, Recomputed, Replay, Side, Tried};
 pub use retry::{Resent, Sent, Wanted};
 pub use setup::{Ground, OpenSource, Setup, cores};
-pub use sources::Sources;
+pub use sources::{Shares, Sources};
 pub use sql::Query;
 pub(crate) use sql::readable;
 pub use status::{BatchStats, KeptSize, RolledBack, StateSize, Status, Trying, Watching};
@@ -236,6 +236,7 @@ impl Driver {
     async fn work(&mut self) -> Result<()> {
         loop {
             self.start_next();
+            self.look_ahead().await?;
             if self.at_work.is_none() && self.has_ended() {
                 return Ok(());
             }
@@ -301,10 +302,8 @@ impl Driver {
         self.next = batch.next(self.interval);
         let tables = self.tables.clone();
         let (retried, letters) = self.retries.take(&self.typed, batch);
-        let cut = move |sources: &mut Sources| {
-            anyhow::Ok((tables.cut(batch, &letters)?, sources.cut(batch)?, sources.exhausted()))
-        };
-        let (tables, sources, ended) = self.with_sources(cut).await??;
+        let cut = move |sources: &mut Sources| anyhow::Ok((tables.cut(batch, &letters)?, sources.cut(batch)?));
+        let (tables, Shares { cuts: sources, exhausted: ended }) = self.with_sources(cut).await??;
         self.count_refused()?;
         // What a cut names must be there to be read again.
         self.blocks().durable(&sources::stored(&sources)).await?;
@@ -312,6 +311,16 @@ impl Driver {
         self.log.append(&Record::Cut(cut.clone()))?;
         self.queue.push_back(Queued { typed: self.typed.clone(), cut: Arc::new(cut), purpose: Purpose::Run });
         self.ended = self.sources.as_ref().is_some_and(Sources::ended);
+        Ok(())
+    }
+
+    /// Looks at what the next batch will get, while another is at work.
+    async fn look_ahead(&mut self) -> Result<()> {
+        let batch = self.next;
+        let waits = self.mode == Mode::Once && self.at_work.is_some() && !self.ended;
+        if waits && self.sources.as_ref().is_some_and(Sources::may_cut_ahead) {
+            self.with_sources(move |sources| sources.cut_ahead(batch)).await?;
+        }
         Ok(())
     }
 

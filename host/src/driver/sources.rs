@@ -16,6 +16,17 @@ pub struct Sources {
     interval: Duration,
     running: Vec<Running>,
     stopped: bool,
+    /// What a batch gets that is still to be cut, or why it cannot.
+    ahead: Option<(BatchTime, Result<Shares>)>,
+}
+
+/// What sources give to a batch.
+#[derive(Debug)]
+pub struct Shares {
+    /// Of each source, in file order.
+    pub cuts: Vec<(String, SourceCut)>,
+    /// The sources that came to their end by themselves, with this batch or before.
+    pub exhausted: Vec<String>,
 }
 
 struct Running {
@@ -43,7 +54,7 @@ impl Sources {
             }
             running.push(Running { name, source, controller, rate, exhausted: false });
         }
-        Ok(Self { interval, running, stopped: false })
+        Ok(Self { interval, running, stopped: false, ahead: None })
     }
 
     /// Resolves when every source has something to cut, or nothing more: only of use when all input is read at once.
@@ -55,7 +66,25 @@ impl Sources {
     }
 
     /// Takes each source's share of the batch. Blocks on local files.
-    pub fn cut(&mut self, batch: BatchTime) -> Result<Vec<(String, SourceCut)>> {
+    pub fn cut(&mut self, batch: BatchTime) -> Result<Shares> {
+        match self.ahead.take() {
+            Some((at, shares)) if at == batch => shares,
+            _ => self.take(batch),
+        }
+    }
+
+    /// Whether there is anything to [`cut_ahead`](Self::cut_ahead).
+    pub fn may_cut_ahead(&self) -> bool {
+        self.ahead.is_none() && !self.ended() && self.running.iter().all(|r| r.source.waits_for_nobody())
+    }
+
+    /// Takes what [`cut`](Self::cut) is to give to the next batch, while another is at work. Only of use when all input is
+    /// read at once: nothing slows a source then. Blocks on local files.
+    pub fn cut_ahead(&mut self, batch: BatchTime) {
+        self.ahead = Some((batch, self.take(batch)));
+    }
+
+    fn take(&mut self, batch: BatchTime) -> Result<Shares> {
         let (seconds, stopped) = (self.interval.as_secs_f64(), self.stopped);
         let cut = |running: &mut Running| {
             let limit = running.rate.map(|rate| (rate * seconds).ceil() as u64);
@@ -64,12 +93,9 @@ impl Sources {
             running.exhausted |= !stopped && running.source.ended();
             Ok((running.name.clone(), cut))
         };
-        self.running.iter_mut().map(cut).collect()
-    }
-
-    /// The sources that came to their end by themselves, with the last cut or before.
-    pub fn exhausted(&self) -> Vec<String> {
-        self.running.iter().filter(|r| r.exhausted).map(|r| r.name.clone()).collect()
+        let cuts = self.running.iter_mut().map(cut).collect::<Result<_>>()?;
+        let exhausted = self.running.iter().filter(|r| r.exhausted).map(|r| r.name.clone()).collect();
+        Ok(Shares { cuts, exhausted })
     }
 
     /// Tells the rate controllers of a finished batch.
@@ -96,12 +122,13 @@ impl Sources {
 
     /// Whether nothing will come any more from any source.
     pub fn ended(&self) -> bool {
-        self.running.iter().all(|r| r.source.ended())
+        self.ahead.is_none() && self.running.iter().all(|r| r.source.ended())
     }
 
     /// Stops receiving; what was received can still be cut.
     pub fn stop(&mut self) {
         self.stopped = true;
+        self.ahead = None;
         for running in &mut self.running {
             running.source.stop();
         }
@@ -117,4 +144,90 @@ pub(super) fn rows(cut: &SourceCut) -> u64 {
 pub(super) fn stored(cuts: &[(String, SourceCut)]) -> Vec<BlockId> {
     let blocks = cuts.iter().flat_map(|(_, cut)| &cut.blocks);
     blocks.filter_map(|b| if let BlockData::Stored(id) = b.data { Some(id) } else { None }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot set up its case should fail there")]
+
+    use anyhow::bail;
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::block::Block;
+
+    /// Gives a row a batch, up to its last; then it has ended, or fails.
+    struct Rows {
+        left: u64,
+        fails: bool,
+        received: bool,
+    }
+
+    #[async_trait]
+    impl Source for Rows {
+        fn cut(&mut self, _: BatchTime, _: Option<u64>) -> Result<SourceCut> {
+            if self.left == 0 && self.fails {
+                bail!("the file is gone");
+            }
+            self.left = self.left.saturating_sub(1);
+            let data = BlockData::Generated { from: self.left, to: self.left + 1 };
+            Ok(SourceCut { blocks: vec![Block { rows: 1, bytes: 1, data }], ..SourceCut::default() })
+        }
+
+        fn waits_for_nobody(&self) -> bool {
+            !self.received
+        }
+
+        fn ended(&self) -> bool {
+            self.left == 0 && !self.fails
+        }
+
+        fn stop(&mut self) {
+            self.left = 0;
+        }
+    }
+
+    fn sources(rows: Rows) -> Sources {
+        Sources::new(vec![("s".into(), Box::new(rows))], Duration::from_secs(1), None).unwrap()
+    }
+
+    fn at(second: u64) -> BatchTime {
+        BatchTime::from_millis(second * 1000)
+    }
+
+    #[test]
+    fn given_the_last_share_taken_ahead_when_it_is_cut_then_the_stream_ends_with_it_and_not_before() {
+        let rows = |left| Rows { left, fails: false, received: false };
+        let (mut ahead, mut plain) = (sources(rows(2)), sources(rows(2)));
+        for second in 1..=2 {
+            assert!(ahead.may_cut_ahead());
+            ahead.cut_ahead(at(second));
+            assert!(!ahead.may_cut_ahead() && !ahead.ended());
+            let (found, expected) = (ahead.cut(at(second)).unwrap(), plain.cut(at(second)).unwrap());
+            assert_eq!((found.cuts, found.exhausted), (expected.cuts, expected.exhausted));
+            assert_eq!(ahead.ended(), second == 2);
+        }
+        assert!(!ahead.may_cut_ahead(), "nothing is left");
+    }
+
+    #[test]
+    fn given_a_share_that_cannot_be_taken_ahead_when_it_is_cut_then_that_is_told() {
+        let mut sources = sources(Rows { left: 0, fails: true, received: false });
+        sources.cut_ahead(at(1));
+        assert!(!sources.ended());
+        assert_eq!(format!("{:#}", sources.cut(at(1)).unwrap_err()), "source `s`: the file is gone");
+    }
+
+    #[test]
+    fn given_a_share_taken_ahead_when_stopped_then_the_stream_has_ended() {
+        let mut sources = sources(Rows { left: 2, fails: false, received: false });
+        sources.cut_ahead(at(1));
+        sources.stop();
+        assert!(sources.ended());
+    }
+
+    #[test]
+    fn what_is_received_is_not_cut_ahead() {
+        assert!(!sources(Rows { left: 2, fails: false, received: true }).may_cut_ahead());
+    }
 }

@@ -88,6 +88,8 @@ pub(super) struct Host {
     denied: bool,
     log: Vec<(LogLevel, String)>,
     log_bytes: usize,
+    /// The last error that was logged, whether the log had room for it or not.
+    last_error: Option<String>,
     /// What sends for the guest. None: nothing is to be sent.
     http: Option<Arc<dyn Http>>,
     moment: Moment,
@@ -125,11 +127,13 @@ impl Host {
     /// Why a call went wrong, in the guest's own words.
     fn last_words(&self) -> Option<String> {
         let printed = self.wasi.as_ref().and_then(|wasi| wasi.said());
-        let logged = || self.log.iter().rev().find(|(level, _)| *level == LogLevel::Error);
-        printed.or_else(|| logged().map(|(_, message)| bounded(message.clone())))
+        printed.or_else(|| self.last_error.clone())
     }
 
     fn keep(&mut self, level: LogLevel, message: String) {
+        if level == LogLevel::Error {
+            self.last_error = Some(bounded(message.clone()));
+        }
         if self.log_bytes > LOG_BOUND {
             return;
         }
@@ -230,6 +234,7 @@ impl Guest {
             denied: false,
             log: Vec::new(),
             log_bytes: 0,
+            last_error: None,
             http: None,
             moment,
             wasi: None,
@@ -383,10 +388,16 @@ fn diagnose(host: &Host, limits: Limits, error: &wasmtime::Error) -> CallError {
         _ => {}
     }
     if let Some(trap) = trap {
-        return Verdict::Trap { trap: trap.to_string(), message: host.last_words() }.into();
+        let hint = match trap {
+            // In languages that keep a stack of their own in memory.
+            Trap::MemoryOutOfBounds => " (a pointer that is wrong, or a recursion that does not end)",
+            _ => "",
+        };
+        return Verdict::Trap { trap: format!("{trap}{hint}"), message: host.last_words() }.into();
     }
     if let Some(I32Exit(code)) = error.downcast_ref() {
-        let trap = format!("it called `exit` with code {code}");
+        // WASI's `exit` knows no more of the code.
+        let trap = format!("it called `exit`, with {}", if *code == 0 { "success" } else { "a failure" });
         return Verdict::Trap { trap, message: host.last_words() }.into();
     }
     let text = error.root_cause().to_string();

@@ -91,7 +91,8 @@ impl Registry {
         if !versions.is_empty() {
             return format!("{wanted} is not registered; there is {}", versions.join(", "));
         }
-        let nearest = entries.iter().max_by_key(|n| (strsim::jaro(n.name(), wanted.name()) * 1000.0) as u64);
+        // The last of the best is taken: a release before the builds that came of it.
+        let nearest = entries.iter().rev().max_by_key(|n| (strsim::jaro(n.name(), wanted.name()) * 1000.0) as u64);
         let hint = nearest
             .filter(|n| strsim::jaro(n.name(), wanted.name()) > 0.8)
             .map(|n| format!("; did you mean {n}?"))

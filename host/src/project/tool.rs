@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 /// there.
 pub(super) fn run(command: &mut Command, install: &str) -> Result<Vec<u8>> {
     let Output { status, stdout, .. } = output(command.stderr(Stdio::inherit()), install)?;
-    succeeded(command, status)?;
+    succeeded(command, status, install)?;
     Ok(stdout)
 }
 
@@ -19,7 +19,7 @@ pub(super) fn run_telling(command: &mut Command, install: &str, telling: fn(&str
     if !status.success() {
         eprintln!("{}", telling(&String::from_utf8_lossy(&stderr)));
     }
-    succeeded(command, status)
+    succeeded(command, status, install)
 }
 
 fn output(command: &mut Command, install: &str) -> Result<Output> {
@@ -30,8 +30,11 @@ fn output(command: &mut Command, install: &str) -> Result<Output> {
     }
 }
 
-fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
-    ensure!(status.success(), "the build failed: `{}` ended with {status}", command.get_program().to_string_lossy());
+fn succeeded(command: &Command, status: ExitStatus, install: &str) -> Result<()> {
+    let tool = command.get_program().to_string_lossy();
+    // What a shell and `env` answer with, when a script's interpreter is not there.
+    ensure!(status.code() != Some(127), "what `{tool}` runs on is not there: {install}");
+    ensure!(status.success(), "the build failed: `{tool}` ended with {status}");
     Ok(())
 }
 

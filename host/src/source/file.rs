@@ -209,6 +209,10 @@ impl Source for FileSource {
         Ok(())
     }
 
+    fn waits_for_nobody(&self) -> bool {
+        !self.watched
+    }
+
     fn ended(&self) -> bool {
         let FilesPosition { current, pending, .. } = &self.position;
         self.stopped || (!self.watched && self.current.is_none() && current.is_none() && pending.is_empty())

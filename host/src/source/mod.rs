@@ -65,6 +65,11 @@ pub trait Source: Send {
         Ok(())
     }
 
+    /// Whether what a cut gives is the same whenever it is made.
+    fn waits_for_nobody(&self) -> bool {
+        false
+    }
+
     /// Tells a receiver how many rows a second it may take from now on.
     fn set_rate(&mut self, _rows_per_second: f64) {}
 

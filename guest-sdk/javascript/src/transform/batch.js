@@ -1,7 +1,9 @@
 // Transforms that are given a chunk at a time, for work on whole columns.
 
 import { columnOf } from '../columns/build.js';
+import { Slices } from '../columns/slices.js';
 import { viewsOf } from '../columns/views.js';
+import { Failure } from '../errors.js';
 import { origin, transform } from './shape.js';
 
 /**
@@ -16,9 +18,13 @@ export function batch(shape, f) {
   return transform(shape, ({ reads, adds }) => (chunk, config) => {
     const { rowCount } = chunk;
     const { from, columns = {}, rejects = [] } = f(viewsOf(reads, chunk), config, rowCount);
+    const rows = from ? from.length : rowCount;
     const built = adds.map((field) => {
       const values = columns[field.name];
-      if (values === undefined) throw new TypeError(`the answer has no column \`${field.name}\``);
+      if (values === undefined) throw new Failure(`the answer has no column \`${field.name}\``);
+      const found = values instanceof Slices ? values.starts.length : values.length;
+      // Whatever rows it is called with: where a call ends must not show.
+      if (found !== rows) throw new Failure(`column \`${field.name}\` of the answer has ${found} values for ${rows} rows`);
       return columnOf(field, values);
     });
     return { origin: from ? origin(from, rowCount) : { tag: 'same' }, columns: built, rejects: inOrder(rejects) };

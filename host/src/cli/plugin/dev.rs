@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use notify::{Event, RecursiveMode, Watcher};
 
 use crate::cli::swap::WATCHED;
@@ -54,7 +54,14 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
     let folder = args.folder.canonicalize().with_context(|| format!("cannot read {}", args.folder.display()))?;
     // What is wrong with these is wrong for good.
     Project::at(&args.folder)?;
-    Client::find(data, args.pipeline.as_deref())?.status()?;
+    let running = Client::find(data, args.pipeline.as_deref())?.status()?.operators;
+    let known: Vec<&str> = running.iter().map(|running| &*running.operator).collect();
+    ensure!(
+        known.contains(&&*args.operator),
+        "the pipeline that runs has no component under the name `{}`; it has {}",
+        args.operator,
+        known.join(", ")
+    );
     let (sender, changes) = channel();
     let watching = || format!("cannot watch {}", folder.display());
     let mut watcher = notify::recommended_watcher(sender).with_context(watching)?;
@@ -74,6 +81,7 @@ pub(super) fn run(args: &Args, data: &DataDir) -> Result<()> {
 /// Builds the project, and swaps what came of it in if that is another component than the one that runs.
 fn bring_in(args: &Args, data: &DataDir) -> Result<Option<Swapped>> {
     let project = Project::at(&args.folder)?;
+    outln!("building")?;
     let Built { path, .. } = project.build()?;
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let own = identity(&bytes).context("the component does not say its name and version")?;
@@ -93,6 +101,7 @@ fn bring_in(args: &Args, data: &DataDir) -> Result<Option<Swapped>> {
         trial: None,
         watch: WatchLimits { batches: WATCHED, max_traps: 0 },
     };
+    outln!("compiling, and swapping in {}", entry.name)?;
     let swapped = client.swap(&request)?;
     outln!("operator `{}` runs {} from batch {} on", args.operator, entry.name, swapped.first_batch)?;
     Ok(Some(swapped))

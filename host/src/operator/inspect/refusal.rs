@@ -148,6 +148,9 @@ impl NotAnOperator {
             ". It is a server; an operator is called with rows"
         } else if component {
             ""
+        } else if exports("__data_end") {
+            ". In Rust, put `#[weir_guest::map]` or one of its like on a function; in other languages, build it with bindings \
+             made from the WIT (wit-bindgen)"
         } else {
             ". It is a core module without a component type: build it with bindings made from the WIT (wit-bindgen), or \
              name its functions as the canonical ABI does, as in `weir:operator/transform@0.1.0#apply`"

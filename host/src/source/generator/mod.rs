@@ -69,6 +69,10 @@ impl Source for GeneratorSource {
         Ok(())
     }
 
+    fn waits_for_nobody(&self) -> bool {
+        true
+    }
+
     fn ended(&self) -> bool {
         self.stopped || self.next >= self.end
     }
