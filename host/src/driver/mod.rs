@@ -317,8 +317,8 @@ impl Driver {
     /// Looks at what the next batch will get, while another is at work.
     async fn look_ahead(&mut self) -> Result<()> {
         let batch = self.next;
-        let waits = self.mode == Mode::Once && self.at_work.is_some() && !self.ended;
-        if waits && self.sources.as_ref().is_some_and(Sources::may_cut_ahead) {
+        let is_of_use = self.mode == Mode::Once && self.at_work.is_some() && !self.ended;
+        if is_of_use && self.sources.as_ref().is_some_and(Sources::may_cut_ahead) {
             self.with_sources(move |sources| sources.cut_ahead(batch)).await?;
         }
         Ok(())

@@ -24,7 +24,7 @@ pub enum CallError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Verdict {
     /// An `unreachable`, a division by zero, an access out of bounds and so on; with what the guest logged as error.
-    #[error("trapped: {trap}{}", said(.message))]
+    #[error("trapped: {}", told(.trap, .message))]
     Trap {
         /// wasmtime's name of the trap.
         trap: String,
@@ -57,8 +57,13 @@ pub enum Verdict {
     Contract(String),
 }
 
-fn said(message: &Option<String>) -> String {
-    message.as_ref().map(|m| format!("; the operator said: {m}")).unwrap_or_default()
+fn told(trap: &str, message: &Option<String>) -> String {
+    match message {
+        // What every panic and exception ends in tells nobody anything beside its message.
+        Some(message) if trap == wasmtime::Trap::UnreachableCodeReached.to_string() => message.clone(),
+        Some(message) => format!("{trap}; the operator said: {message}"),
+        None => trap.to_owned(),
+    }
 }
 
 impl fmt::Display for CallError {
@@ -114,4 +119,22 @@ pub(super) fn bounded(mut text: String) -> String {
         text.push('…');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Trap;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_in_its_own_words_and_another_trap_by_its_name_first() {
+        let told = |trap: Trap, message: Option<&str>| {
+            Verdict::Trap { trap: trap.to_string(), message: message.map(str::to_owned) }.to_string()
+        };
+        assert_eq!(told(Trap::UnreachableCodeReached, Some("no such word")), "trapped: no such word");
+        let zero = Trap::IntegerDivisionByZero;
+        assert_eq!(told(zero, Some("last")), format!("trapped: {zero}; the operator said: last"));
+        assert_eq!(told(zero, None), format!("trapped: {zero}"));
+    }
 }
