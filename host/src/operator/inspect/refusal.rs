@@ -141,16 +141,17 @@ impl NotAnOperator {
             [] => "nothing".to_owned(),
             _ => exports.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ") + more,
         };
+        let nothing = exports.is_empty();
         let exports = |start: &str| exports.iter().any(|export| export.starts_with(start));
         let hint = if exports("wasi:cli/run") {
             ". It is a program, which is run once; an operator is called"
         } else if exports("wasi:http/incoming-handler") {
             ". It is a server; an operator is called with rows"
-        } else if component {
-            ""
-        } else if exports("__data_end") {
+        } else if nothing || exports("__data_end") {
             ". In Rust, put `#[weir_guest::map]` or one of its like on a function; in other languages, build it with bindings \
              made from the WIT (wit-bindgen)"
+        } else if component {
+            ""
         } else {
             ". It is a core module without a component type: build it with bindings made from the WIT (wit-bindgen), or \
              name its functions as the canonical ABI does, as in `weir:operator/transform@0.1.0#apply`"
