@@ -67,7 +67,7 @@ test('a filter keeps whole rows, and knows config and batch time', () => {
   assert.deepEqual(runTransform(late, rows, { at: 5, config: { least: 3 } }).rows, [{ n: 3 }]);
 });
 
-test('a batch that answers with too few values fails, however many rows it is called with', () => {
+test('a batch that answers with too few values fails', () => {
   const one = batch({ reads: { n: 'int64' }, adds: { m: 'int64' } }, () => ({ columns: { m: [1] } }));
   const rows = [{ n: 1 }, { n: 2 }, { n: 3 }];
   assert.throws(() => runTransform(one, rows), new Failure('column `m` of the answer has 1 values for 3 rows'));

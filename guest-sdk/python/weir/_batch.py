@@ -111,7 +111,7 @@ def _column(added: Record, spec: Spec, values: Sequence[Any] | Slices, rows: int
     where = f"{added.row.__name__}.{spec.attribute}"
     found = len(values.starts) if isinstance(values, Slices) else len(values)
     if found != rows:
-        # Whatever rows it is called with: where a call ends must not show.
+        # No fault of these rows: calls of fewer, in which the length may be right, would hide it.
         raise Failure(f"`{where}` has {found} values for {rows} rows")
     return Column("slices", values) if isinstance(values, Slices) else column_of(spec, _listed(values), where)
 

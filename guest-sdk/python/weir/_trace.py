@@ -50,16 +50,20 @@ def _chain(error: BaseException) -> Iterator[str]:
     if frames:
         yield "Traceback (most recent call last):"
     left_out = len(frames) - 2 * _SHOWN
-    for number, (path, line, name) in enumerate(frames):
-        if left_out > 0 and _SHOWN <= number < _SHOWN + left_out:
-            if number == _SHOWN:
-                yield f"  … {left_out} more"
-            continue
+    if left_out > 0:
+        yield from _lines(frames[:_SHOWN])
+        yield f"  … {left_out} more"
+        frames = frames[-_SHOWN:]
+    yield from _lines(frames)
+    yield _said(error)
+
+
+def _lines(frames: Iterable[tuple[str, int, str]]) -> Iterator[str]:
+    for path, line, name in frames:
         yield f'  File "{path}", line {line}, in {name}'
         source = _sources.get(path, [])
         if 0 < line <= len(source):
             yield f"    {source[line - 1].strip()}"
-    yield _said(error)
 
 
 def _said(error: BaseException) -> str:

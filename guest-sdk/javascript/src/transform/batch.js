@@ -23,7 +23,7 @@ export function batch(shape, f) {
       const values = columns[field.name];
       if (values === undefined) throw new Failure(`the answer has no column \`${field.name}\``);
       const found = values instanceof Slices ? values.starts.length : values.length;
-      // Whatever rows it is called with: where a call ends must not show.
+      // No fault of these rows: calls of fewer, in which the length may be right, would hide it.
       if (found !== rows) throw new Failure(`column \`${field.name}\` of the answer has ${found} values for ${rows} rows`);
       return columnOf(field, values);
     });
