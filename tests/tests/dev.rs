@@ -70,6 +70,8 @@ fn given_a_project_at_work_in_a_pipeline_when_it_is_saved_then_it_is_built_and_s
             "#
         ))
         .started();
+    let other = Finished::wait(built(&["plugin", "dev", "other", "saved"]), "plugin dev");
+    other.refused(&["no component under the name `other`; it has mine"]);
     let mut dev = Dev::start(built(&["plugin", "dev", "mine", "saved"]));
     assert!(dev.turn().contains("operator `mine` runs it already"));
 

@@ -233,6 +233,13 @@ fn given_an_operator_that_floods_its_log_when_run_then_the_log_is_cut_and_says_s
 }
 
 #[test]
+fn given_an_operator_that_floods_its_log_and_panics_when_run_then_its_last_word_is_told() {
+    folder()
+        .run_once(&pipeline("transform = \"evil@0.1.0\"", "do = \"flood_log_and_panic\", amount = 100"))
+        .refused(&["evil's last word"]);
+}
+
+#[test]
 fn given_an_operator_that_logs_and_traps_when_its_batch_fails_then_the_log_is_told_before_the_error() {
     let folder = folder();
     let finished = folder.run_once(&pipeline("transform = \"evil@0.1.0\"", "do = \"panic\"")).refused(&["evil@0.1.0"]);

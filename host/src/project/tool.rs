@@ -46,3 +46,20 @@ pub(super) fn first<'t>(tools: &[&'t str]) -> Option<&'t str> {
     };
     tools.iter().find(is_there).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(script: &str, told: &str) {
+        let ran = run(Command::new("sh").args(["-c", script]), "install it");
+        assert_eq!(ran.map_err(|error| error.to_string()), Err(told.to_owned()));
+    }
+
+    #[test]
+    fn a_tool_that_fails_and_one_whose_interpreter_is_missing_are_told_apart() {
+        check("exit 127", "what `sh` runs on is not there: install it");
+        check("exit 1", "the build failed: `sh` ended with exit status: 1");
+    }
+}

@@ -266,7 +266,7 @@ impl OpenFile {
 /// How many bytes a block has that starts at `at`, at least: what is left of a file is no block of its own if it is small.
 fn full(at: u64, length: u64, block_size: u64) -> u64 {
     let left = length - at;
-    if left < block_size + block_size / 2 { left } else { block_size }
+    if left < block_size.saturating_add(block_size / 2) { left } else { block_size }
 }
 
 /// The block that is being gathered.

@@ -41,6 +41,12 @@ fn kind(world: World, wasi: bool) -> Kind {
 }
 
 #[test]
+fn given_a_component_that_exports_nothing_when_asked_then_the_attribute_is_named() {
+    let told = ask(&wat::parse_str("(component)").unwrap()).unwrap_err().to_string();
+    assert!(told.contains("it exports: nothing. In Rust, put `#[weir_guest::map]`"), "{told}");
+}
+
+#[test]
 fn given_real_components_when_asked_then_they_are_what_they_are() {
     let [module, bare, named, foreign] = &REAL[..] else { panic!("four") };
     for aggregate in [module, bare, named] {

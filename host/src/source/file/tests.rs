@@ -113,6 +113,24 @@ fn given_a_folder_when_cut_then_files_come_in_the_order_of_their_names_in_blocks
 }
 
 #[test]
+fn given_a_small_rest_of_a_file_when_cut_then_it_goes_with_the_block_before_it() {
+    let file = |lines| [b"1234567\n".repeat(lines), b"x\n".to_vec()].concat();
+    for (lines, expected) in
+        [(2, vec![(0, 16, 2), (16, 32, 2), (32, 50, 3)]), (3, vec![(0, 16, 2), (16, 32, 2), (32, 48, 2), (48, 58, 2)])]
+    {
+        let given = Given::new(Format::Text, 16);
+        let path = given.file("a", file(lines + 4));
+        let cut = given.open(&path, false, None, Mode::Once).unwrap().cut(at(1), None).unwrap();
+        assert_eq!(extents(&cut.blocks), expected);
+    }
+    // However large a block may be.
+    let given = Given::new(Format::Text, u64::MAX);
+    let path = given.file("a", file(9));
+    let cut = given.open(&path, false, None, Mode::Once).unwrap().cut(at(1), None).unwrap();
+    assert_eq!(extents(&cut.blocks), [(0, 74, 10)]);
+}
+
+#[test]
 fn given_csv_files_when_cut_then_each_ones_header_is_left_out_and_quoted_newlines_stay_in_their_record() {
     let given = Given::new(Format::Csv, 5);
     given.file("1.csv", "\u{FEFF}a,b\r\n\"x\ny\",1\r\n\r\nz,2\r\n\n");

@@ -26,9 +26,10 @@ pub(crate) fn apply(config: &Config, input: Batch) -> Result<Emitted, String> {
         Deed::Trap => harm::trap(),
         Deed::Panic => panic!("evil was asked to panic"),
         Deed::Fail => return Err("evil was asked to fail".to_owned()),
-        Deed::FloodLog => {
+        Deed::FloodLog | Deed::FloodLogAndPanic => {
             let line = "all work and no play makes jack a dull boy. ".repeat(24);
             (0..amount(100_000)).for_each(|_| log::info!("{line}"));
+            assert!(config.r#do == Deed::FloodLog, "evil's last word");
             emitted(utf8(sound(&input)))
         }
         Deed::Remember => emitted(utf8(all_rows(rows, &calls().to_string()))),

@@ -39,6 +39,8 @@ pub(crate) enum Deed {
     Fail,
     /// Log `amount` lines of 1 KiB (100,000), then behave.
     FloodLog,
+    /// Log as many, then panic with a message.
+    FloodLogAndPanic,
     /// Answer with the number of calls so far: a result that depends on how rows were chunked.
     Remember,
 
