@@ -17,6 +17,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 WASM = "wasm32-unknown-unknown"
+# Of Spark's figures in a comparison: its older way to keep a state for each key.
+OLDER = "spark-update"
 # What goes wrong takes longer than this, in seconds.
 PATIENCE = 600
 # Rows that have not come for so many seconds do not come.
