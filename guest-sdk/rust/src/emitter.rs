@@ -1,12 +1,17 @@
 //! The answer to a chunk as it grows: output rows, where each comes from, and the rows that are rejected.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::bindings::rows::Reject;
 use crate::bindings::transform::{Emitted, Origin};
 use crate::builder::{Plan, Sources};
 use crate::chunk::Chunk;
 use crate::record::{self, Record};
+
+/// How many rows the last answer had. The next has room for as many from the start: where a row becomes several, vectors
+/// with room for one of each would grow step by step, and leave the cache.
+static LAST: AtomicUsize = AtomicUsize::new(0);
 
 /// Takes the output rows of a call, in the order of the input rows that they come from.
 pub struct Emitter<'a, R: Record<'a>> {
@@ -17,8 +22,9 @@ pub struct Emitter<'a, R: Record<'a>> {
 
 impl<'a, R: Record<'a>> Emitter<'a, R> {
     pub(crate) fn new(chunk: &'a Chunk) -> Self {
-        let plan = Plan { rows: chunk.rows(), sources: Sources::of(chunk) };
-        Self { origins: Origins::new(chunk.rows()), builders: R::builders(plan), rejects: Vec::new() }
+        let rows = chunk.rows().max(LAST.load(Ordering::Relaxed));
+        let plan = Plan { rows, sources: Sources::of(chunk) };
+        Self { origins: Origins::new(chunk.rows(), rows), builders: R::builders(plan), rejects: Vec::new() }
     }
 
     /// Answers with a row that comes from input row `from`.
@@ -65,8 +71,9 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    pub(crate) fn new(input: usize) -> Self {
-        Self { input, from: Vec::with_capacity(input) }
+    /// Of so many input rows, with room for so many output rows.
+    pub(crate) fn new(input: usize, room: usize) -> Self {
+        Self { input, from: Vec::with_capacity(room) }
     }
 
     #[inline]
@@ -77,7 +84,11 @@ impl Origins {
     /// Checks all of them at once, which is cheaper than one by one.
     pub(crate) fn finish(self) -> Result<Origin, String> {
         let Self { input, from } = self;
-        if let Some(i) = from.windows(2).position(|w| w[1] < w[0]) {
+        LAST.store(from.len(), Ordering::Relaxed);
+        // At first without a way out, which would keep the loop from being vectorized.
+        if from.windows(2).fold(false, |wrong, w| wrong | (w[1] < w[0]))
+            && let Some(i) = from.windows(2).position(|w| w[1] < w[0])
+        {
             return Err(format!(
                 "the operator emitted a row from input row {} after one from {}",
                 from[i + 1],
@@ -100,7 +111,7 @@ mod tests {
 
     #[track_caller]
     fn origin(input: usize, from: &[usize]) -> Result<Origin, String> {
-        let mut origins = Origins::new(input);
+        let mut origins = Origins::new(input, 0);
         from.iter().for_each(|&row| origins.push(row));
         origins.finish()
     }

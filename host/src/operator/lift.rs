@@ -196,34 +196,35 @@ fn gather(
     if total > input.limit.0 || total > i32::MAX as u64 {
         return Err(Verdict::Output { limit: input.limit }.into());
     }
-    let text = kind == ColumnType::Utf8 && !data.is_ascii();
-    let mut offsets = Vec::with_capacity(slices.starts.len() + 1);
+    let ranges =
+        || slices.starts.iter().zip(&slices.lengths).map(|(&start, &length)| (start as usize, length as usize));
+    if ranges().fold(false, |wrong, (start, length)| wrong | (start + length > data.len()))
+        && let Some((row, (start, length))) =
+            ranges().enumerate().find(|(_, (start, length))| start + length > data.len())
+    {
+        let (end, len) = (start + length, data.len());
+        return Err(broken(format!("row {row} is bytes {start} to {end} of an input column of {len} bytes")));
+    }
+    let splits = |(start, length)| !(is_boundary(data, start) && is_boundary(data, start + length));
+    if kind == ColumnType::Utf8
+        && !data.is_ascii()
+        && let Some(row) = ranges().position(splits)
+    {
+        return Err(broken(format!("row {row} cuts the input inside a character: not UTF-8")));
+    }
     // Room for the fixed-size copies below to run over the end.
     let mut out = vec![0_u8; total as usize + SHORT];
-    let mut at = 0_usize;
-    offsets.push(0);
-    for (row, (&start, &length)) in slices.starts.iter().zip(&slices.lengths).enumerate() {
-        let (start, length) = (start as usize, length as usize);
-        let end = start + length;
-        if end > data.len() {
-            return Err(broken(format!(
-                "row {row} is bytes {start} to {end} of an input column of {} bytes",
-                data.len()
-            )));
-        }
-        if text && !(is_boundary(data, start) && is_boundary(data, end)) {
-            return Err(broken(format!("row {row} cuts the input inside a character: not UTF-8")));
-        }
+    let mut at = 0;
+    for (start, length) in ranges() {
         if length <= SHORT && start + SHORT <= data.len() {
             out[at..at + SHORT].copy_from_slice(&data[start..start + SHORT]);
         } else {
-            out[at..at + length].copy_from_slice(&data[start..end]);
+            out[at..at + length].copy_from_slice(&data[start..start + length]);
         }
         at += length;
-        offsets.push(at as i32);
     }
     out.truncate(at);
-    Ok((OffsetBuffer::new(ScalarBuffer::from(offsets)), out))
+    Ok((OffsetBuffer::from_lengths(ranges().map(|(_, length)| length)), out))
 }
 
 /// Values up to this length are copied with one fixed-size move: words and tags are mostly shorter.

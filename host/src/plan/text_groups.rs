@@ -43,17 +43,32 @@ struct Slot {
     group: u32,
 }
 
-/// A row's key, and the slot where it should be.
+/// A row's key, and its group, if one look at the table finds it.
 #[derive(Clone, Copy, Default)]
 struct Guess {
     head: u128,
     hash: u32,
-    slot: Slot,
+    group: Option<u32>,
 }
 
-impl Default for Slot {
-    fn default() -> Self {
-        Self::FREE
+/// A column of text or bytes.
+struct Values<'a> {
+    data: &'a [u8],
+    offsets: &'a [i32],
+    nulls: Option<&'a NullBuffer>,
+}
+
+impl<'a> Values<'a> {
+    fn of<T: ByteArrayType<Offset = i32>>(column: &'a GenericByteArray<T>) -> Self {
+        Self { data: column.value_data(), offsets: column.value_offsets(), nulls: column.nulls() }
+    }
+
+    fn value(&self, row: usize) -> &'a [u8] {
+        &self.data[self.offsets[row] as usize..self.offsets[row + 1] as usize]
+    }
+
+    fn is_null(&self, row: usize) -> bool {
+        self.nulls.is_some_and(|nulls| nulls.is_null(row))
     }
 }
 
@@ -104,41 +119,31 @@ impl TextGroups {
     /// Appends the group of each row to `groups`.
     pub(super) fn add(&mut self, keys: &ArrayRef, groups: &mut Vec<u32>) -> Result<()> {
         match keys.data_type() {
-            DataType::Utf8 => self.add_all(keys.as_bytes::<Utf8Type>(), groups),
-            _ => self.add_all(keys.as_bytes::<BinaryType>(), groups),
+            DataType::Utf8 => self.add_all(&Values::of(keys.as_bytes::<Utf8Type>()), groups),
+            _ => self.add_all(&Values::of(keys.as_bytes::<BinaryType>()), groups),
         }
     }
 
-    fn add_all<T: ByteArrayType<Offset = i32>>(
-        &mut self,
-        keys: &GenericByteArray<T>,
-        groups: &mut Vec<u32>,
-    ) -> Result<()> {
-        let (data, offsets) = (keys.value_data(), keys.value_offsets());
-        groups.reserve(keys.len());
+    fn add_all(&mut self, keys: &Values<'_>, groups: &mut Vec<u32>) -> Result<()> {
+        let count = keys.offsets.len() - 1;
+        groups.reserve(count);
         let mut guesses = [Guess::default(); AHEAD];
-        for first in (0..keys.len()).step_by(AHEAD) {
-            let rows = first..keys.len().min(first + AHEAD);
-            for (row, guess) in rows.clone().zip(&mut guesses) {
-                let (start, end) = (offsets[row] as usize, offsets[row + 1] as usize);
-                guess.head = head(data, start, end - start);
-                guess.hash = self.hash(guess.head, &data[start..end]);
+        for first in (0..count).step_by(AHEAD) {
+            let rows = first..count.min(first + AHEAD);
+            let guesses = &mut guesses[..rows.len()];
+            for (row, guess) in rows.clone().zip(&mut *guesses) {
+                let key = keys.value(row);
+                guess.head = head(keys.data, keys.offsets[row] as usize, key.len());
+                guess.hash = self.hash(guess.head, key);
             }
-            let mask = self.slots.len() - 1;
-            for guess in &mut guesses[..rows.len()] {
-                guess.slot = self.slots[guess.hash as usize & mask];
+            for guess in &mut *guesses {
+                guess.group = self.guess(guess.head, guess.hash);
             }
-            for (row, &Guess { head, hash, slot }) in rows.zip(&guesses) {
-                let key = &data[offsets[row] as usize..offsets[row + 1] as usize];
-                groups.push(if keys.is_null(row) {
-                    self.null_group()?
-                } else if self.is_that(slot, head, hash, key) {
-                    slot.group
-                } else {
-                    match self.find(head, hash, key) {
-                        Ok(group) => group,
-                        Err(free) => self.insert(free, head, hash, key)?,
-                    }
+            for (row, guess) in rows.zip(&*guesses) {
+                groups.push(match guess.group {
+                    _ if keys.is_null(row) => self.null_group()?,
+                    Some(group) => group,
+                    None => self.group(guess.head, guess.hash, keys.value(row))?,
                 });
             }
         }
@@ -165,6 +170,26 @@ impl TextGroups {
                 self.null = Some(group);
                 Ok(group)
             }
+        }
+    }
+
+    /// The group of a short key, if it lies in the first slot where it could.
+    #[inline]
+    fn guess(&self, head: u128, hash: u32) -> Option<u32> {
+        let slot = self.slots[hash as usize & (self.slots.len() - 1)];
+        let is_that = slot.hash == hash
+            && !slot.is_free()
+            && self.heads[slot.group as usize] == head
+            && (head >> (SHORT * 8)) as usize <= SHORT;
+        is_that.then_some(slot.group)
+    }
+
+    /// The key's group, which may be a new one.
+    #[inline(never)]
+    fn group(&mut self, head: u128, hash: u32, key: &[u8]) -> Result<u32> {
+        match self.find(head, hash, key) {
+            Ok(group) => Ok(group),
+            Err(free) => self.insert(free, head, hash, key),
         }
     }
 
