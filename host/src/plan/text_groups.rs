@@ -19,6 +19,9 @@ const SHORT: usize = 15;
 /// Keys that are looked for together, so that the memory is asked for the slots of all of them at once.
 const AHEAD: usize = 16;
 
+/// No group has this number.
+const NONE: u32 = u32::MAX;
+
 /// Slots of an empty table.
 const FIRST_SLOTS: usize = 1024;
 
@@ -43,14 +46,6 @@ struct Slot {
     group: u32,
 }
 
-/// A row's key, and its group, if one look at the table finds it.
-#[derive(Clone, Copy, Default)]
-struct Guess {
-    head: u128,
-    hash: u32,
-    group: Option<u32>,
-}
-
 /// A column of text or bytes.
 struct Values<'a> {
     data: &'a [u8],
@@ -64,7 +59,11 @@ impl<'a> Values<'a> {
     }
 
     fn value(&self, row: usize) -> &'a [u8] {
-        &self.data[self.offsets[row] as usize..self.offsets[row + 1] as usize]
+        &self.data[self.start(row)..self.start(row + 1)]
+    }
+
+    fn start(&self, row: usize) -> usize {
+        self.offsets[row] as usize
     }
 
     fn is_null(&self, row: usize) -> bool {
@@ -73,10 +72,10 @@ impl<'a> Values<'a> {
 }
 
 impl Slot {
-    const FREE: Self = Self { hash: 0, group: u32::MAX };
+    const FREE: Self = Self { hash: 0, group: NONE };
 
     fn is_free(self) -> bool {
-        self.group == Self::FREE.group
+        self.group == NONE
     }
 }
 
@@ -127,23 +126,27 @@ impl TextGroups {
     fn add_all(&mut self, keys: &Values<'_>, groups: &mut Vec<u32>) -> Result<()> {
         let count = keys.offsets.len() - 1;
         groups.reserve(count);
-        let mut guesses = [Guess::default(); AHEAD];
+        let (mut heads, mut hashes, mut found) = ([0; AHEAD], [0; AHEAD], [NONE; AHEAD]);
         for first in (0..count).step_by(AHEAD) {
             let rows = first..count.min(first + AHEAD);
-            let guesses = &mut guesses[..rows.len()];
-            for (row, guess) in rows.clone().zip(&mut *guesses) {
+            for (row, (head, hash)) in rows.clone().zip(heads.iter_mut().zip(&mut hashes)) {
                 let key = keys.value(row);
-                guess.head = head(keys.data, keys.offsets[row] as usize, key.len());
-                guess.hash = self.hash(guess.head, key);
+                *head = head_of(keys.data, keys.start(row), key.len());
+                *hash = self.hash(*head, key);
             }
-            for guess in &mut *guesses {
-                guess.group = self.guess(guess.head, guess.hash);
+            let found = &mut found[..rows.len()];
+            for (group, (head, hash)) in found.iter_mut().zip(heads.iter().zip(&hashes)) {
+                *group = self.guess(*head, *hash);
             }
-            for (row, guess) in rows.zip(&*guesses) {
-                groups.push(match guess.group {
+            if keys.nulls.is_none() && found.iter().fold(true, |all, group| all & (*group != NONE)) {
+                groups.extend_from_slice(found);
+                continue;
+            }
+            for (row, (&group, (&head, &hash))) in rows.zip(found.iter().zip(heads.iter().zip(&hashes))) {
+                groups.push(match group {
                     _ if keys.is_null(row) => self.null_group()?,
-                    Some(group) => group,
-                    None => self.group(guess.head, guess.hash, keys.value(row))?,
+                    NONE => self.group(head, hash, keys.value(row))?,
+                    group => group,
                 });
             }
         }
@@ -175,13 +178,11 @@ impl TextGroups {
 
     /// The group of a short key, if it lies in the first slot where it could.
     #[inline]
-    fn guess(&self, head: u128, hash: u32) -> Option<u32> {
+    fn guess(&self, head: u128, hash: u32) -> u32 {
         let slot = self.slots[hash as usize & (self.slots.len() - 1)];
-        let is_that = slot.hash == hash
-            && !slot.is_free()
-            && self.heads[slot.group as usize] == head
-            && (head >> (SHORT * 8)) as usize <= SHORT;
-        is_that.then_some(slot.group)
+        let short = (head >> (SHORT * 8)) as usize <= SHORT;
+        // A free slot's group has no head.
+        if slot.hash == hash && self.heads.get(slot.group as usize) == Some(&head) && short { slot.group } else { NONE }
     }
 
     /// The key's group, which may be a new one.
@@ -276,7 +277,7 @@ fn slots_for(keys: usize) -> usize {
 
 /// The first 15 bytes of the key at `start`, zeros behind them, and its length, or 16 for all longer ones.
 #[inline]
-fn head(data: &[u8], start: usize, length: usize) -> u128 {
+fn head_of(data: &[u8], start: usize, length: usize) -> u128 {
     const KEEP: [u128; SHORT + 1] = {
         let mut keep = [0; SHORT + 1];
         let mut length = 0;

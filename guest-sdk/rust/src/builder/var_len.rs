@@ -47,13 +47,19 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Where the value starts in the data, if it is a part of it.
+    /// No value is part of it.
+    const NONE: Self = Self { index: 0, data: &[] };
+
+    fn is_none(self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// Where the value starts in the data, if it begins in it, and is a part of it.
     #[inline]
     fn start_of(self, value: &[u8]) -> Option<u32> {
         // Below the data this wraps around to a number that is too large.
         let start = value.as_ptr().addr().wrapping_sub(self.data.as_ptr().addr());
-        let room = self.data.len().checked_sub(value.len())?;
-        (start <= room).then_some(start as u32)
+        (start < self.data.len() && value.len() <= self.data.len() - start).then_some(start as u32)
     }
 }
 
@@ -62,45 +68,41 @@ impl Source<'_> {
 pub struct VarLenBuilder<'a> {
     kind: Kind,
     sources: Sources<'a>,
-    values: Building<'a>,
-}
-
-#[derive(Debug)]
-enum Building<'a> {
-    /// Every value so far is empty or part of `source`.
-    Slices {
-        source: Option<Source<'a>>,
-        starts: Vec<u32>,
-        lengths: Vec<u32>,
-    },
-    Copies(VarLen),
+    /// What every value so far is part of, if it is not empty; none before the first, and where values are copied.
+    source: Source<'a>,
+    starts: Vec<u32>,
+    lengths: Vec<u32>,
+    copies: Option<VarLen>,
 }
 
 impl<'a> VarLenBuilder<'a> {
     /// For values that may be part of the input.
     pub(crate) fn new(plan: Plan<'a>, kind: Kind) -> Self {
         let (starts, lengths) = (Vec::with_capacity(plan.rows), Vec::with_capacity(plan.rows));
-        Self { kind, sources: plan.sources, values: Building::Slices { source: None, starts, lengths } }
+        Self { kind, sources: plan.sources, source: Source::NONE, starts, lengths, copies: None }
     }
 
     /// For values that never are.
     pub(crate) fn copying(plan: Plan<'a>, kind: Kind) -> Self {
-        Self { kind, sources: Sources::NONE, values: Building::Copies(no_copies(plan.rows)) }
+        let nothing = Plan { rows: 0, sources: Sources::NONE };
+        Self { copies: Some(no_copies(plan.rows)), ..Self::new(nothing, kind) }
     }
 
     #[inline]
     pub(crate) fn push(&mut self, value: &[u8]) {
-        match &mut self.values {
-            Building::Slices { source: Some(source), starts, lengths } => match source.start_of(value) {
-                Some(start) => {
-                    starts.push(start);
-                    lengths.push(value.len() as u32);
-                }
-                None => self.push_elsewhere(value),
-            },
-            Building::Slices { source: None, .. } => self.push_elsewhere(value),
-            Building::Copies(copies) => append(copies, value),
+        if let Some(start) = self.source.start_of(value) {
+            self.push_slice(start, value.len() as u32);
+        } else if let Some(copies) = &mut self.copies {
+            append(copies, value);
+        } else {
+            self.push_elsewhere(value);
         }
+    }
+
+    #[inline]
+    fn push_slice(&mut self, start: u32, length: u32) {
+        self.starts.push(start);
+        self.lengths.push(length);
     }
 
     /// Appends a value that is not part of the source, or before there is one.
@@ -109,50 +111,37 @@ impl<'a> VarLenBuilder<'a> {
         if value.is_empty() {
             return self.push_blank();
         }
-        if let Building::Slices { source: source @ None, .. } = &mut self.values
+        if self.source.is_none()
             && let Some(found) = self.sources.around(self.kind, value)
         {
-            *source = Some(found);
+            self.source = found;
             return self.push(value);
         }
-        append(self.copies(), value);
-    }
-
-    /// From here on, values are copied, those so far too.
-    fn copies(&mut self) -> &mut VarLen {
-        if let Building::Slices { source, starts, lengths } = &self.values {
-            self.values = Building::Copies(copied(*source, starts, lengths));
-        }
-        match &mut self.values {
-            Building::Copies(copies) => copies,
-            Building::Slices { .. } => unreachable!("they became copies just above"),
-        }
+        // From here on, values are copied, those so far too.
+        let mut copies = copied(self.source, &self.starts, &self.lengths);
+        append(&mut copies, value);
+        (self.source, self.copies) = (Source::NONE, Some(copies));
     }
 }
 
 impl Builder for VarLenBuilder<'_> {
     fn push_blank(&mut self) {
-        match &mut self.values {
-            Building::Slices { starts, lengths, .. } => {
-                starts.push(0);
-                lengths.push(0);
-            }
-            Building::Copies(copies) => append(copies, &[]),
+        match &mut self.copies {
+            Some(copies) => append(copies, &[]),
+            None => self.push_slice(0, 0),
         }
     }
 
     fn finish(self) -> Result<Column, String> {
-        let copies = match self.values {
-            Building::Slices { source: Some(source), starts, lengths } => {
-                return Ok(without_nulls(Values::Slices(Slices { column: source.index, starts, lengths })));
-            }
-            Building::Slices { source: None, starts, lengths } => copied(None, &starts, &lengths),
-            Building::Copies(copies) => copies,
-        };
+        let Self { kind, source, starts, lengths, copies, .. } = self;
+        if !source.is_none() {
+            return Ok(without_nulls(Values::Slices(Slices { column: source.index, starts, lengths })));
+        }
+        let copies = copies.unwrap_or_else(|| copied(source, &starts, &lengths));
         if i32::try_from(copies.data.len()).is_err() {
             return Err("more than 2 GiB of text or bytes in a column of one answer".to_owned());
         }
-        Ok(without_nulls(match self.kind {
+        Ok(without_nulls(match kind {
             Kind::Text => Values::Utf8(copies),
             Kind::Bytes => Values::Binary(copies),
         }))
@@ -166,11 +155,10 @@ fn no_copies(rows: usize) -> VarLen {
 }
 
 /// What slices stand for.
-fn copied(source: Option<Source<'_>>, starts: &[u32], lengths: &[u32]) -> VarLen {
+fn copied(source: Source<'_>, starts: &[u32], lengths: &[u32]) -> VarLen {
     let mut copies = no_copies(starts.len());
-    let data = source.map_or(&[][..], |s| s.data);
     for (&start, &length) in starts.iter().zip(lengths) {
-        append(&mut copies, &data[start as usize..][..length as usize]);
+        append(&mut copies, &source.data[start as usize..][..length as usize]);
     }
     copies
 }
@@ -243,7 +231,7 @@ mod tests {
     fn parts_of_one_column_are_slices() {
         let chunk = chunk(vec![text(&["left"]), text(&["right"])]);
         let right = data(&chunk, 1);
-        let slices = Slices { column: 1, starts: vec![1, 0, 0, 5], lengths: vec![2, 0, 5, 0] };
+        let slices = Slices { column: 1, starts: vec![1, 0, 0, 0], lengths: vec![2, 0, 5, 0] };
         assert_eq!(built(&chunk, &[&right[1..3], "", right, &right[5..]]), Values::Slices(slices));
     }
 
