@@ -85,8 +85,7 @@ impl Origins {
     pub(crate) fn finish(self) -> Result<Origin, String> {
         let Self { input, from } = self;
         LAST.store(from.len(), Ordering::Relaxed);
-        // At first without a way out, which would keep the loop from being vectorized.
-        if from.windows(2).fold(false, |wrong, w| wrong | (w[1] < w[0]))
+        if !from.is_sorted()
             && let Some(i) = from.windows(2).position(|w| w[1] < w[0])
         {
             return Err(format!(

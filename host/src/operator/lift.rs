@@ -198,6 +198,7 @@ fn gather(
     }
     let ranges =
         || slices.starts.iter().zip(&slices.lengths).map(|(&start, &length)| (start as usize, length as usize));
+    // At first without a way out, which would keep the loop from being vectorized.
     if ranges().fold(false, |wrong, (start, length)| wrong | (start + length > data.len()))
         && let Some((row, (start, length))) =
             ranges().enumerate().find(|(_, (start, length))| start + length > data.len())

@@ -186,8 +186,7 @@ pub(super) fn carry(column: &ArrayRef, origin: Option<&UInt32Array>, limit: Size
 }
 
 pub(super) fn origin(from: Vec<u32>, rows: usize) -> Result<UInt32Array, CallError> {
-    // At first without a way out, which would keep the loop from being vectorized.
-    if from.windows(2).fold(false, |wrong, w| wrong | (w[1] < w[0]))
+    if !from.is_sorted()
         && let Some(i) = from.windows(2).position(|w| w[1] < w[0])
     {
         return Err(contract(format!(
