@@ -160,6 +160,66 @@ fn given_a_text_of_many_small_blocks_when_run_with_other_cuts_then_every_file_ha
 }
 
 #[test]
+fn given_batches_large_and_small_when_each_has_partitions_by_its_size_then_every_file_has_the_same_bytes() {
+    let line = |n: usize| format!("w{} {}", n * n % 61, "w ".repeat(n / 1000 % 2 * 100));
+    let lines: String = (0..6000).map(|n| format!("{}\n", line(n))).collect();
+    let run = |partitions: &str| {
+        let folder = Folder::new();
+        folder.write("lines.txt", &lines);
+        folder.write(
+            "p.toml",
+            format!(
+                r#"
+                [batch]
+                block_size = "3 KiB"
+                {partitions}
+                [sources.lines]
+                type = "file"
+                path = "lines.txt"
+                rate = "1000/s"
+                [operators.words]
+                transform = "words@0.1.0"
+                inputs = ["lines"]
+                [operators.of_three]
+                aggregate = "count@0.1.0"
+                inputs = ["words"]
+                key = ["word"]
+                window = {{ length = "3s", slide = "1s" }}
+                [operators.counts]
+                aggregate = "count@0.1.0"
+                inputs = ["words"]
+                key = ["word"]
+                [operators.values]
+                sql = "SELECT word, count AS value FROM counts"
+                inputs = ["counts"]
+                [operators.so_far]
+                state = "tally@0.1.0"
+                inputs = ["values"]
+                key = ["word"]
+                [sinks.of_three_out]
+                type = "files"
+                path = "out/of_three"
+                inputs = ["of_three"]
+                [sinks.so_far_out]
+                type = "files"
+                path = "out/so_far"
+                inputs = ["so_far"]
+                [sinks.words_out]
+                type = "files"
+                path = "out/words"
+                inputs = ["words"]
+                "#
+            ),
+        );
+        folder.weir(&["run", "--once", "p.toml"]).ok();
+        folder.tree("out")
+    };
+    let reference = run("partitions = 1");
+    assert_eq!(reference.0.len(), 6 * 2 * 3, "six batches a sink, a file and a manifest each");
+    same(&run(""), &reference);
+}
+
+#[test]
 fn given_floats_when_aggregated_by_queries_then_the_bits_do_not_depend_on_the_cut() {
     let pipeline = |(partitions, _, chunk_rows): (usize, usize, usize)| {
         format!(

@@ -132,8 +132,8 @@ pub struct Runner {
     pub outages: Arc<Outages>,
     /// Ends the waiting for sinks: the stream is about to end.
     pub ending: CancellationToken,
-    /// How many partitions a stream has.
-    pub partitions: NonZeroUsize,
+    /// For how many cores batches are planned.
+    pub cores: NonZeroUsize,
     /// Fails batches in which an operator does what it may not.
     pub(super) bound: Option<Bound>,
     /// How often the fuel of calls is counted.
@@ -282,7 +282,7 @@ impl Runner {
     /// A batch's plans, on states of the versions of the components that it runs.
     pub(super) async fn planned(&self, typed: &Typed, cut: &Cut) -> Result<Plans> {
         self.migrate(typed, cut).await.map_err(Uncomputed)?;
-        plan(typed, cut, self.partitions, &self.rooms.state).await
+        plan(typed, cut, self.cores, &self.rooms.state).await
     }
 
     /// Brings an operator's states to the version of its component.

@@ -187,7 +187,7 @@ impl Bundle {
             clock: Arc::new(SystemClock),
             outages: Arc::default(),
             ending: CancellationToken::new(),
-            partitions: self.partitions,
+            cores: super::cores(),
             bound: None,
             metering: Metering::Always,
         };

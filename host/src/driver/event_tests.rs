@@ -145,6 +145,8 @@ proptest! {
         let cut_otherwise = run("partitions = 3\nchunk_rows = 1\nblock_size = \"64 B\"", 2).expect("runs");
         // A fold cannot see where blocks end, but the first rows of a key may be merged in another way.
         prop_assert_eq!(&made.batches, &cut_otherwise.batches);
+        let cut_by_size = run("block_size = \"64 B\"", 2).expect("runs");
+        prop_assert_eq!(&made.batches, &cut_by_size.batches);
         let mut found = made.batches.clone();
         if !matches!(kind, Kind::Held(..)) {
             wanted.iter_mut().chain(&mut found).for_each(|lines| lines.sort());

@@ -201,7 +201,7 @@ impl Replay {
         let batch_spec = &typed.loaded.pipeline.batch;
         let blocks = BlockStore::open(Arc::new(Disk), &folder.blocks(), batch_spec.block_memory.0, &blocks)?;
         let runner = Runner {
-            partitions: batch_spec.partitions.unwrap_or_else(cores),
+            cores: cores(),
             rooms: Arc::new(Rooms {
                 operators: operators.clone(),
                 blocks,

@@ -1,5 +1,7 @@
 //! Blocks to rows. A block is a segment; reading it depends on nothing but the block and how it is decoded.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -36,21 +38,16 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Deals blocks out to at most `partitions` partitions: runs of neighbours, of about the same number of bytes.
+    /// Deals blocks out to at most `partitions` partitions, each to the one with the fewest bytes so far. So partitions take
+    /// turns where rows are put back in order, and none has to be through before the next is read.
     pub fn deal(blocks: &[Block], partitions: NonZeroUsize) -> Vec<Vec<(u32, Block)>> {
-        let total: u64 = blocks.iter().map(|b| b.bytes).sum();
-        let mut dealt = vec![Vec::new()];
-        let mut before = 0;
-        for (segment, block) in blocks.iter().enumerate() {
-            // The partition in which the middle of the block falls.
-            let middle = u128::from(before + block.bytes / 2);
-            let partition = (middle * partitions.get() as u128 / u128::from(total.max(1))) as usize;
-            before += block.bytes;
-            if partition >= dealt.len() && !dealt[dealt.len() - 1].is_empty() {
-                dealt.push(Vec::new());
-            }
-            let last = dealt.len() - 1;
-            dealt[last].push((segment as u32, block.clone()));
+        let mut dealt = vec![Vec::new(); partitions.get().min(blocks.len()).max(1)];
+        let mut loads: BinaryHeap<_> = (0..dealt.len()).map(|partition| Reverse((0, partition))).collect();
+        for (segment, block) in (0..).zip(blocks) {
+            let Some(mut least) = loads.peek_mut() else { break };
+            let Reverse((bytes, partition)) = &mut *least;
+            dealt[*partition].push((segment, block.clone()));
+            *bytes += block.bytes.max(1);
         }
         dealt
     }

@@ -210,14 +210,15 @@ async fn a_plan_that_was_written_down_gives_the_same_rows_in_the_same_order() {
 }
 
 #[test]
-fn blocks_are_dealt_out_in_order_and_evenly() {
+fn blocks_are_dealt_out_by_turns_and_evenly() {
     let block = |bytes| Block { rows: 1, bytes, data: BlockData::Stored(BlockId(bytes)) };
     for (sizes, partitions, expected) in [
         (vec![], 2, vec![vec![]]),
         (vec![5], 4, vec![vec![0]]),
-        (vec![1, 1, 1, 1], 2, vec![vec![0, 1], vec![2, 3]]),
+        (vec![1, 1, 1, 1], 2, vec![vec![0, 2], vec![1, 3]]),
         (vec![9, 1, 1, 1], 2, vec![vec![0], vec![1, 2, 3]]),
-        (vec![0, 0, 0], 2, vec![vec![0, 1, 2]]),
+        (vec![1, 2, 9, 1, 1], 3, vec![vec![0, 3, 4], vec![1], vec![2]]),
+        (vec![0, 0, 0], 2, vec![vec![0, 2], vec![1]]),
         (vec![1, 1, 1], 8, vec![vec![0], vec![1], vec![2]]),
     ] {
         let blocks: Vec<Block> = sizes.iter().map(|&bytes| block(bytes)).collect();

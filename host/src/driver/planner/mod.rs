@@ -28,6 +28,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitio
 use super::log::Cut;
 use super::typed::{Typed, TypedOperator};
 use crate::block::Block;
+use crate::pipeline::BatchSpec;
 use crate::plan::segment::{SEGMENT, with_segment};
 use crate::plan::{
     Fingerprint, Gather, KEY_GROUPS, Merge, Order, Persist, Scan, Scatter, Shift, Stage, StageExec, Write,
@@ -74,8 +75,9 @@ pub(super) struct Stream {
     pub(super) segments: u32,
 }
 
-/// Plans a cut.
-pub async fn plan(typed: &Typed, cut: &Cut, partitions: NonZeroUsize, store: &Store) -> Result<Plans> {
+/// Plans a cut, for so many cores.
+pub async fn plan(typed: &Typed, cut: &Cut, cores: NonZeroUsize, store: &Store) -> Result<Plans> {
+    let partitions = partitions(&typed.loaded.pipeline.batch, cut, cores);
     let plans = Plans { sinks: Vec::new(), drains: Vec::new(), kept: Vec::new(), given: None };
     let mut planner =
         Planner { typed, cut, partitions, store, streams: HashMap::new(), must_run: HashSet::new(), plans };
@@ -92,6 +94,15 @@ pub async fn plan(typed: &Typed, cut: &Cut, partitions: NonZeroUsize, store: &St
         planner.plans.sinks.push((name.clone(), plan));
     }
     Ok(planner.plans)
+}
+
+/// How many partitions streams have in a batch, unless the pipeline file says it: one a core, and two where there are full
+/// blocks for so many. A core that is slower, or wanted elsewhere, then does fewer of them, and nobody waits for it for long.
+fn partitions(batch: &BatchSpec, cut: &Cut, cores: NonZeroUsize) -> NonZeroUsize {
+    let bytes: u64 = cut.sources.iter().flat_map(|(_, source)| &source.blocks).map(|block| block.bytes).sum();
+    let two_each = cores.saturating_add(cores.get());
+    let fills = bytes / batch.block_size.0.max(1) >= two_each.get() as u64;
+    batch.partitions.unwrap_or(if fills { two_each } else { cores })
 }
 
 struct Planner<'a> {
@@ -242,10 +253,12 @@ mod tests {
     use arrow::datatypes::{Field, Schema};
 
     use super::*;
+    use crate::block::{BlockData, BlockId};
     use crate::operator::Digest;
     use crate::pipeline::{OnReject, Touch};
     use crate::plan::{ComponentCall, FinalAggregate, Recall, SessionFold, StateUpdate, Step};
     use crate::rows::{ColumnType, Columns};
+    use crate::source::{Moved, SourceCut};
 
     fn columns(names: &[&str]) -> Columns {
         let fields = names.iter().map(|name| Field::new(*name, ColumnType::Int64.arrow(), false));
@@ -288,6 +301,27 @@ mod tests {
 
     fn finished(stream: Stream) -> Stream {
         persist("s", over(Stage::Fingerprint(Fingerprint { stream: "s".into() }), stream)).unwrap()
+    }
+
+    #[test]
+    fn a_large_batch_has_two_partitions_a_core() {
+        let cut = |blocks: u64| {
+            let block = Block { rows: 1, bytes: 4 << 20, data: BlockData::Stored(BlockId(0)) };
+            let blocks = (0..blocks).map(|_| block.clone()).collect();
+            Cut {
+                batch: BatchTime::from_millis(0),
+                sources: vec![("s".into(), SourceCut { blocks, moved: Moved::Nowhere })],
+                ended: vec![],
+                operators: vec![],
+                tables: vec![],
+                retried: vec![],
+            }
+        };
+        let of = |spec: &BatchSpec, blocks| partitions(spec, &cut(blocks), NonZeroUsize::new(3).unwrap()).get();
+        let silent = BatchSpec::default();
+        assert_eq!([0, 1, 5, 6, 100].map(|blocks| of(&silent, blocks)), [3, 3, 3, 6, 6]);
+        let says = BatchSpec { partitions: NonZeroUsize::new(4), ..BatchSpec::default() };
+        assert_eq!([0, 100].map(|blocks| of(&says, blocks)), [4, 4]);
     }
 
     #[test]

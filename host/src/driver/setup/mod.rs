@@ -136,7 +136,6 @@ impl Setup {
     ) -> Result<(Driver, Handle)> {
         let pipeline = typed.loaded.pipeline.clone();
         let (batch, interval) = (&pipeline.batch, pipeline.batch.interval.0);
-        let partitions = batch.partitions.unwrap_or_else(cores);
         let (mut log, records) = BatchLog::open(&*self.ground.storage, &folder.log())?;
         let wanted = place(&pipeline)?;
         let (mut checkpoints, mut restored) = match self.mode {
@@ -267,7 +266,7 @@ impl Setup {
             clock: self.clock.clone(),
             outages: Arc::default(),
             ending: CancellationToken::new(),
-            partitions,
+            cores: cores(),
             bound: None,
             metering: Metering::WhenLong,
         };

@@ -69,7 +69,7 @@ pub struct BatchSpec {
     pub block_size: Size,
     /// How much received data may wait in memory, in all; receivers stop reading at this. Default "256 MiB".
     pub block_memory: Size,
-    /// How many partitions a stream has. Default: one for each core.
+    /// How many partitions a stream has. Default: one for each core, and two in a batch that fills as many blocks.
     pub partitions: Option<NonZeroUsize>,
     /// Rows that cross into an operator in one call. Default 8192.
     pub chunk_rows: NonZeroUsize,
