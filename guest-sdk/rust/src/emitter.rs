@@ -1,6 +1,7 @@
 //! The answer to a chunk as it grows: output rows, where each comes from, and the rows that are rejected.
 
 use std::fmt;
+use std::iter::repeat_n;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::bindings::rows::Reject;
@@ -34,6 +35,17 @@ impl<'a, R: Record<'a>> Emitter<'a, R> {
     pub fn emit(&mut self, from: usize, row: R) {
         self.origins.push(from);
         row.push(&mut self.builders);
+    }
+
+    /// Answers with rows that all come from input row `from`, as [`emit`](Self::emit) with each of them would.
+    #[inline]
+    pub fn emit_all(&mut self, from: usize, rows: impl IntoIterator<Item = R>) {
+        let mut count = 0;
+        rows.into_iter().for_each(|row| {
+            row.push(&mut self.builders);
+            count += 1;
+        });
+        self.origins.push_all(from, count);
     }
 
     /// Says that input row `row` cannot be taken, and why. Such a row should have no output.
@@ -81,6 +93,11 @@ impl Origins {
         self.from.push(from as u32);
     }
 
+    #[inline]
+    fn push_all(&mut self, from: usize, rows: usize) {
+        self.from.extend(repeat_n(from as u32, rows));
+    }
+
     /// Checks all of them at once, which is cheaper than one by one.
     pub(crate) fn finish(self) -> Result<Origin, String> {
         let Self { input, from } = self;
@@ -121,6 +138,15 @@ mod tests {
         assert_eq!(origin(3, &[0, 1, 2]), Ok(Origin::Same));
         assert_eq!(origin(3, &[0, 1]), Ok(Origin::From(vec![0, 1])));
         assert_eq!(origin(3, &[0, 1, 1]), Ok(Origin::From(vec![0, 1, 1])));
+    }
+
+    #[test]
+    fn rows_from_one_row_are_as_one_after_the_other() {
+        let mut origins = Origins::new(3, 0);
+        for (from, rows) in [(0, 2), (1, 0), (2, 1)] {
+            origins.push_all(from, rows);
+        }
+        assert_eq!(origins.finish(), origin(3, &[0, 0, 2]));
     }
 
     #[test]

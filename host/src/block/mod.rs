@@ -15,9 +15,10 @@ pub use cut::{CutBlock, CutBlocks};
 pub use requests::{RequestKey, TakenRequest, TakenRequests};
 pub use store::{BlockStore, BlockStoreError, Reservation};
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::operator::Digest;
 
@@ -28,12 +29,26 @@ pub struct BlockId(pub u64);
 /// An immutable run of whole records, by reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
-    /// How many records, malformed ones included.
-    pub rows: u64,
+    /// How many records, malformed ones included; none where nobody has counted them, and who reads the block will.
+    #[serde(with = "count")]
+    pub rows: Option<NonZeroU64>,
     /// How many bytes the records take where they lie; for rows that are made when they are read, an estimate.
     pub bytes: u64,
     /// Where they lie.
     pub data: BlockData,
+}
+
+/// As a number, which is 0 where nobody has counted: no block is of no records.
+mod count {
+    use super::{Deserialize, Deserializer, NonZeroU64, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(rows: &Option<NonZeroU64>, to: S) -> Result<S::Ok, S::Error> {
+        rows.map_or(0, NonZeroU64::get).serialize(to)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Option<NonZeroU64>, D::Error> {
+        u64::deserialize(from).map(NonZeroU64::new)
+    }
 }
 
 /// Where a block's records lie.

@@ -10,6 +10,7 @@
 //! back when a block is forgotten, which is the word of whoever knows that no batch can need it any more.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -162,7 +163,7 @@ impl BlockStore {
         let mut next = locked(&self.shared.next);
         let id = BlockId(*next);
         *next += 1;
-        let block = Block { rows, bytes: bytes.len() as u64, data: BlockData::Stored(id) };
+        let block = Block { rows: NonZeroU64::new(rows), bytes: bytes.len() as u64, data: BlockData::Stored(id) };
         self.blocks().insert(id, Stored { bytes: bytes.clone(), _memory: memory });
         if let Some(log) = &self.shared.log {
             log.append(NewBlock { id, source: source.clone(), rows, requests, bytes });
@@ -220,7 +221,9 @@ impl BlockStore {
     /// Sources whose blocks wait, and how many rows these have: when all sources are open, those that are no more.
     pub fn unclaimed(&self) -> Vec<(String, u64)> {
         let waiting = locked(&self.shared.waiting);
-        let rows = |(source, blocks): (&String, &Vec<Block>)| (source.clone(), blocks.iter().map(|b| b.rows).sum());
+        let rows = |(source, blocks): (&String, &Vec<Block>)| {
+            (source.clone(), blocks.iter().filter_map(|b| b.rows).map(NonZeroU64::get).sum())
+        };
         let mut unclaimed: Vec<_> = waiting.iter().map(rows).collect();
         unclaimed.sort();
         unclaimed
@@ -264,7 +267,7 @@ mod tests {
         let store = BlockStore::new(100);
         let memory = store.try_reserve(6).unwrap();
         let block = store.insert(&"s".into(), Bytes::from_static(b"a\nbcd\n"), 2, vec![], memory);
-        assert_eq!(block, Block { rows: 2, bytes: 6, data: BlockData::Stored(BlockId(0)) });
+        assert_eq!(block, Block { rows: NonZeroU64::new(2), bytes: 6, data: BlockData::Stored(BlockId(0)) });
         assert_eq!(store.get(BlockId(0)).unwrap(), Bytes::from_static(b"a\nbcd\n"));
         assert_eq!(store.used(), 6);
 

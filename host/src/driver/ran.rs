@@ -90,7 +90,8 @@ impl Driver {
             }
             return Ok(());
         }
-        let rows_in = cut.sources.iter().map(|(_, cut)| sources::rows(cut)).sum();
+        let given = sources::rows_in(cut, &done.meters);
+        let rows_in = given.values().sum();
         let stats = BatchStats {
             batch: cut.batch,
             rows_in,
@@ -114,7 +115,7 @@ impl Driver {
         if let Some(sources) = &mut self.sources {
             let finished = self.started.elapsed();
             let measured = Measured { finished, rows: 0, processing: stats.processing, scheduling };
-            sources.measured(&cut.sources, measured);
+            sources.measured(&given, measured);
         }
         let rates = self.sources.as_ref().map(Sources::rates).unwrap_or_default();
         {

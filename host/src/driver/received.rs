@@ -34,12 +34,14 @@ pub(super) fn unforgotten(
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
     use super::*;
     use crate::block::{Block, BlockData, BlockId};
     use crate::source::SourceCut;
 
     fn cut(batch: u64, ids: &[u64]) -> Record {
-        let block = |id: &u64| Block { rows: 1, bytes: 2, data: BlockData::Stored(BlockId(*id)) };
+        let block = |id: &u64| Block { rows: NonZeroU64::new(1), bytes: 2, data: BlockData::Stored(BlockId(*id)) };
         let cut = SourceCut { blocks: ids.iter().map(block).collect(), ..SourceCut::default() };
         Record::Cut(Cut {
             batch: BatchTime::from_millis(batch),

@@ -1,13 +1,16 @@
 //! The sources of a running pipeline, cut together, each slowed by its own rate controller.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::log::Cut;
 use super::rate::{Measured, PidRateEstimator};
 use crate::block::{BlockData, BlockId};
 use crate::pipeline::BackpressureSpec;
+use crate::plan::OperatorMeter;
 use crate::source::{Source, SourceCut};
 use crate::time::BatchTime;
 
@@ -99,9 +102,9 @@ impl Sources {
     }
 
     /// Tells the rate controllers of a finished batch.
-    pub fn measured(&mut self, cuts: &[(String, SourceCut)], batch: Measured) {
+    pub fn measured(&mut self, rows_in: &BTreeMap<String, u64>, batch: Measured) {
         for running in &mut self.running {
-            let rows = cuts.iter().find(|(name, _)| *name == running.name).map_or(0, |(_, cut)| rows(cut));
+            let rows = rows_in.get(&running.name).copied().unwrap_or(0);
             let rate = running.controller.as_mut().and_then(|c| c.compute(Measured { rows, ..batch }));
             if let Some(rate) = rate {
                 running.rate = Some(rate.0);
@@ -135,9 +138,17 @@ impl Sources {
     }
 }
 
-/// How many records a cut has.
-pub(super) fn rows(cut: &SourceCut) -> u64 {
-    cut.blocks.iter().map(|b| b.rows).sum()
+/// How many records each source has given to a batch that has been computed, dead letters that came again left out.
+pub(super) fn rows_in(cut: &Cut, meters: &BTreeMap<String, OperatorMeter>) -> BTreeMap<String, u64> {
+    let rows = |(name, share): &(String, SourceCut)| {
+        let counted: Option<u64> = share.blocks.iter().map(|block| block.rows.map(NonZeroU64::get)).sum();
+        let read = || {
+            let again = cut.retried.iter().filter(|retried| retried.operator == *name).map(|retried| retried.letters);
+            meters.get(name).map_or(0, |meter| meter.rows_in).saturating_sub(again.sum())
+        };
+        (name.clone(), counted.unwrap_or_else(read))
+    };
+    cut.sources.iter().map(rows).collect()
 }
 
 /// The blocks of a cut that lie in the block store.
@@ -155,6 +166,8 @@ mod tests {
 
     use super::*;
     use crate::block::Block;
+    use crate::driver::log::Retried;
+    use crate::operator::Digest;
 
     /// Gives a row a batch, up to its last; then it has ended, or fails.
     struct Rows {
@@ -171,7 +184,7 @@ mod tests {
             }
             self.left = self.left.saturating_sub(1);
             let data = BlockData::Generated { from: self.left, to: self.left + 1 };
-            Ok(SourceCut { blocks: vec![Block { rows: 1, bytes: 1, data }], ..SourceCut::default() })
+            Ok(SourceCut { blocks: vec![Block { rows: NonZeroU64::new(1), bytes: 1, data }], ..SourceCut::default() })
         }
 
         fn waits_for_nobody(&self) -> bool {
@@ -224,6 +237,26 @@ mod tests {
         sources.cut_ahead(at(1));
         sources.stop();
         assert!(sources.ended());
+    }
+
+    #[test]
+    fn rows_that_a_cut_has_not_counted_are_those_that_were_read_but_for_letters() {
+        let block = |rows| Block { rows: NonZeroU64::new(rows), bytes: 1, data: BlockData::Generated { from: 0, to: 1 } };
+        let share = |blocks| SourceCut { blocks, ..SourceCut::default() };
+        let shares = [("counted", vec![block(2), block(3)]), ("read", vec![block(2), block(0)]), ("empty", vec![])];
+        let letters = |letters| Retried { operator: "read".into(), of: vec![], letters, rows: Digest::of(b"rows") };
+        let cut = Cut {
+            batch: at(1),
+            sources: shares.map(|(name, blocks)| (name.to_owned(), share(blocks))).into(),
+            ended: vec![],
+            operators: vec![],
+            tables: vec![],
+            retried: vec![letters(3), Retried { operator: "counted".into(), ..letters(1) }],
+        };
+        let meter = |name: &str, rows_in| (name.to_owned(), OperatorMeter { rows_in, ..OperatorMeter::default() });
+        let meters = BTreeMap::from([meter("counted", 6), meter("read", 12)]);
+        let expected = [("counted", 5), ("empty", 0), ("read", 9)];
+        assert_eq!(rows_in(&cut, &meters), expected.map(|(name, rows)| (name.to_owned(), rows)).into());
     }
 
     #[test]

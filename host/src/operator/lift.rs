@@ -214,18 +214,23 @@ fn gather(
         return Err(broken(format!("row {row} cuts the input inside a character: not UTF-8")));
     }
     // Room for the fixed-size copies below to run over the end.
-    let mut out = vec![0_u8; total as usize + SHORT];
-    let mut at = 0;
-    for (start, length) in ranges() {
+    let mut out = Vec::with_capacity(total as usize + SHORT);
+    let mut offsets = vec![0; slices.starts.len() + 1];
+    let (room, mut at) = (out.spare_capacity_mut(), 0);
+    for ((start, length), end) in ranges().zip(&mut offsets[1..]) {
         if length <= SHORT && start + SHORT <= data.len() {
-            out[at..at + SHORT].copy_from_slice(&data[start..start + SHORT]);
+            room[at..at + SHORT].write_copy_of_slice(&data[start..start + SHORT]);
         } else {
-            out[at..at + length].copy_from_slice(&data[start..start + length]);
+            room[at..at + length].write_copy_of_slice(&data[start..start + length]);
         }
         at += length;
+        *end = at as i32;
     }
-    out.truncate(at);
-    Ok((OffsetBuffer::from_lengths(ranges().map(|(_, length)| length)), out))
+    // SAFETY: each range has written its bytes, one behind the other, up to `at`.
+    unsafe { out.set_len(at) };
+    // SAFETY: the first is 0, and none is below the one before it or above `i32::MAX`, which `total` is not.
+    let offsets = unsafe { OffsetBuffer::new_unchecked(ScalarBuffer::from(offsets)) };
+    Ok((offsets, out))
 }
 
 /// Values up to this length are copied with one fixed-size move: words and tags are mostly shorter.

@@ -1,6 +1,6 @@
 //! Every stage goes through the codec and comes back; a plan that came back gives the same rows.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
@@ -46,7 +46,8 @@ fn call() -> ComponentCall {
 }
 
 fn scan(data: Vec<BlockData>, decoding: Decoding) -> Stage {
-    let blocks: Vec<Block> = data.into_iter().map(|data| Block { rows: 10, bytes: 100, data }).collect();
+    let blocks: Vec<Block> =
+        data.into_iter().map(|data| Block { rows: NonZeroU64::new(10), bytes: 100, data }).collect();
     Stage::Scan(Scan {
         source: "lines".into(),
         partitions: Scan::deal(&blocks, TWO),
@@ -211,7 +212,7 @@ async fn a_plan_that_was_written_down_gives_the_same_rows_in_the_same_order() {
 
 #[test]
 fn blocks_are_dealt_out_by_turns_and_evenly() {
-    let block = |bytes| Block { rows: 1, bytes, data: BlockData::Stored(BlockId(bytes)) };
+    let block = |bytes| Block { rows: NonZeroU64::new(1), bytes, data: BlockData::Stored(BlockId(bytes)) };
     for (sizes, partitions, expected) in [
         (vec![], 2, vec![vec![]]),
         (vec![5], 4, vec![vec![0]]),

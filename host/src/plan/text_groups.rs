@@ -66,6 +66,22 @@ impl<'a> Values<'a> {
         self.offsets[row] as usize
     }
 
+    /// The heads of so many keys from `first` on; false if there are fewer, or one of them is not short, or lies so close to
+    /// the end of the data that it cannot be read at once.
+    #[inline]
+    fn short_heads(&self, first: usize, heads: &mut [u128; AHEAD]) -> bool {
+        let Some(offsets) = self.offsets[first..].first_chunk::<{ AHEAD + 1 }>() else { return false };
+        let mut all = true;
+        for (head, key) in heads.iter_mut().zip(0..) {
+            let (start, length) = (offsets[key] as usize, (offsets[key + 1] - offsets[key]) as usize);
+            let Some(bytes) = self.data.get(start..).and_then(|rest| rest.first_chunk()) else { return false };
+            all &= length <= SHORT;
+            // Of no account for a long one.
+            *head = head_in(*bytes, length & SHORT);
+        }
+        all
+    }
+
     fn is_null(&self, row: usize) -> bool {
         self.nulls.is_some_and(|nulls| nulls.is_null(row))
     }
@@ -126,31 +142,28 @@ impl TextGroups {
     fn add_all(&mut self, keys: &Values<'_>, groups: &mut Vec<u32>) -> Result<()> {
         let count = keys.offsets.len() - 1;
         groups.reserve(count);
-        let (mut heads, mut hashes, mut found) = ([0; AHEAD], [0; AHEAD], [NONE; AHEAD]);
+        let mut heads = [0; AHEAD];
         for first in (0..count).step_by(AHEAD) {
-            let rows = first..count.min(first + AHEAD);
-            for (row, (head, hash)) in rows.clone().zip(heads.iter_mut().zip(&mut hashes)) {
-                let key = keys.value(row);
-                *head = head_of(keys.data, keys.start(row), key.len());
-                *hash = self.hash(*head, key);
-            }
-            let found = &mut found[..rows.len()];
-            for (group, (head, hash)) in found.iter_mut().zip(heads.iter().zip(&hashes)) {
-                *group = self.guess(*head, *hash);
-            }
-            if keys.nulls.is_none() && found.iter().fold(true, |all, group| all & (*group != NONE)) {
-                groups.extend_from_slice(found);
+            if keys.nulls.is_some() || !keys.short_heads(first, &mut heads) {
+                for row in first..count.min(first + AHEAD) {
+                    groups.push(if keys.is_null(row) { self.null_group()? } else { self.group_of(keys, row)? });
+                }
                 continue;
             }
-            for (row, (&group, (&head, &hash))) in rows.zip(found.iter().zip(heads.iter().zip(&hashes))) {
-                groups.push(match group {
-                    _ if keys.is_null(row) => self.null_group()?,
-                    NONE => self.group(head, hash, keys.value(row))?,
-                    group => group,
-                });
+            let hashes = heads.map(|head| self.hash_of_short(head));
+            let mut found: [u32; AHEAD] = std::array::from_fn(|key| self.guess(heads[key], hashes[key]));
+            for (key, group) in found.iter_mut().enumerate().filter(|(_, group)| **group == NONE) {
+                *group = self.group(heads[key], hashes[key], keys.value(first + key))?;
             }
+            groups.extend_from_slice(&found);
         }
         Ok(())
+    }
+
+    fn group_of(&mut self, keys: &Values<'_>, row: usize) -> Result<u32> {
+        let key = keys.value(row);
+        let head = head_of(keys.data, keys.start(row), key.len());
+        self.group(head, self.hash(head, key), key)
     }
 
     /// The keys of the groups, in order.
@@ -180,9 +193,8 @@ impl TextGroups {
     #[inline]
     fn guess(&self, head: u128, hash: u32) -> u32 {
         let slot = self.slots[hash as usize & (self.slots.len() - 1)];
-        let short = (head >> (SHORT * 8)) as usize <= SHORT;
         // A free slot's group has no head.
-        if slot.hash == hash && self.heads.get(slot.group as usize) == Some(&head) && short { slot.group } else { NONE }
+        if slot.hash == hash && self.heads.get(slot.group as usize) == Some(&head) { slot.group } else { NONE }
     }
 
     /// The key's group, which may be a new one.
@@ -221,9 +233,11 @@ impl TextGroups {
 
     #[inline]
     fn hash(&self, head: u128, key: &[u8]) -> u32 {
-        if key.len() > SHORT {
-            return xxh3_64_with_seed(key, self.seeds[0]) as u32;
-        }
+        if key.len() > SHORT { xxh3_64_with_seed(key, self.seeds[0]) as u32 } else { self.hash_of_short(head) }
+    }
+
+    #[inline]
+    fn hash_of_short(&self, head: u128) -> u32 {
         // The two halves multiplied and the product folded, as in wyhash.
         let (low, high) = (head as u64 ^ self.seeds[0], (head >> 64) as u64 ^ self.seeds[1]);
         let product = u128::from(low) * u128::from(high);
@@ -276,28 +290,29 @@ fn slots_for(keys: usize) -> usize {
 }
 
 /// The first 15 bytes of the key at `start`, zeros behind them, and its length, or 16 for all longer ones.
-#[inline]
 fn head_of(data: &[u8], start: usize, length: usize) -> u128 {
-    const KEEP: [u128; SHORT + 1] = {
-        let mut keep = [0; SHORT + 1];
+    let rest = &data[start..];
+    let bytes = rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut bytes = [0; SHORT + 1];
+        bytes[..rest.len()].copy_from_slice(rest);
+        bytes
+    });
+    head_in(bytes, length.min(SHORT + 1))
+}
+
+/// The head of a key that begins with these bytes, and that has this length, or 16 if it is longer than 15.
+#[inline]
+fn head_in(bytes: [u8; SHORT + 1], length: usize) -> u128 {
+    const KEEP: [u128; SHORT + 2] = {
+        let mut keep = [(1 << (SHORT * 8)) - 1; SHORT + 2];
         let mut length = 0;
-        while length <= SHORT {
+        while length < SHORT {
             keep[length] = (1 << (length * 8)) - 1;
             length += 1;
         }
         keep
     };
-    let rest = &data[start..];
-    let bytes = match rest.first_chunk() {
-        Some(bytes) => *bytes,
-        None => {
-            let mut bytes = [0; SHORT + 1];
-            bytes[..rest.len()].copy_from_slice(rest);
-            bytes
-        }
-    };
-    let length = length.min(SHORT + 1);
-    u128::from_le_bytes(bytes) & KEEP[length.min(SHORT)] | (length as u128) << (SHORT * 8)
+    u128::from_le_bytes(bytes) & KEEP[length] | (length as u128) << (SHORT * 8)
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Files: one, or those of a folder in the order of their names, as ranges of whole records.
 //!
-//! Nothing is copied: a cut scans for record ends and offers byte ranges, which the batch reads. Where a range ends depends
-//! only on the file's content, on where the range starts and on the rows asked for.
+//! Nothing is copied: a cut offers byte ranges, which the batch reads. Where a range ends depends only on the file's content,
+//! on where the range starts and on the rows asked for. Where all that there is is wanted, and a newline ends a record
+//! whatever is before it, the cut looks for the newline at the end of each range alone, and records are counted by who
+//! reads them; else it reads the file to count.
 //!
 //! In a folder, names that start with `.` or `_` or end in `.tmp` are passed over, and so are folders. With `watch` the
 //! folder is listed again at each cut: a file that appears is read once, from start to end as it is then. So a file must
@@ -9,8 +11,9 @@
 //! their names among those that appeared together.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -30,6 +33,9 @@ use crate::units::Rate;
 /// How many records are looked at together: few enough to stay in a core's cache.
 const SCAN_RECORDS: u64 = 2 << 10;
 
+/// How much is read at once to find the end of a line.
+const LOOK_BYTES: usize = 4 << 10;
+
 /// A file or a folder of files.
 #[derive(Debug)]
 pub(super) struct FileSource {
@@ -38,6 +44,8 @@ pub(super) struct FileSource {
     schema: SchemaRef,
     block_size: u64,
     pace: Option<Pace>,
+    /// Most files of one batch.
+    max_files: Option<NonZeroUsize>,
     /// Whether the folder is listed again.
     watched: bool,
     position: FilesPosition,
@@ -52,12 +60,27 @@ pub(super) struct FileSource {
 #[derive(Debug)]
 struct OpenFile {
     path: PathBuf,
-    records: Records,
-    /// Where in the file `records` starts.
-    start: u64,
+    format: Format,
+    /// Those from `at` on, once they are looked at.
+    counted: Option<Counted>,
     /// Where the next block starts.
     at: u64,
     length: u64,
+}
+
+/// Records on their way through the cut, which counts them.
+#[derive(Debug)]
+struct Counted {
+    records: Records,
+    /// Where in the file they start.
+    start: u64,
+}
+
+impl Counted {
+    fn open(path: &Path, format: Format, start: u64, end: u64) -> Result<Self> {
+        let input = Input::file(path, start, end)?;
+        Ok(Self { records: Records::new(input, Framing::of_file(format), blank_is_row(format)), start })
+    }
 }
 
 impl FileSource {
@@ -66,6 +89,7 @@ impl FileSource {
         path: &Path,
         watch: bool,
         rate: Option<Rate>,
+        max_files: Option<NonZeroUsize>,
         format: Format,
         schema: &SchemaRef,
         context: &SourceContext,
@@ -79,6 +103,7 @@ impl FileSource {
             schema: schema.clone(),
             block_size: context.block_size.max(1),
             pace: rate.map(|rate| Pace::new(rate, context.interval)).transpose()?,
+            max_files,
             watched: watch && context.mode == Mode::Live,
             position: FilesPosition::default(),
             moved: FilesMoved::default(),
@@ -111,7 +136,7 @@ impl FileSource {
 
     fn open_next(&mut self) -> Result<Option<OpenFile>> {
         if let Some(place) = self.position.current.take() {
-            return self.open_at(place).map(Some);
+            return Ok(Some(self.at(place)));
         }
         let Some(path) = self.position.pending.pop_front() else { return Ok(None) };
         self.moved.opened += 1;
@@ -120,13 +145,11 @@ impl FileSource {
             self.check_header(&path, length)?;
         }
         let at = records_start(&path, self.format, length)?;
-        self.open_at(FilePlace { path, at, length }).map(Some)
+        Ok(Some(self.at(FilePlace { path, at, length })))
     }
 
-    fn open_at(&self, FilePlace { path, at, length }: FilePlace) -> Result<OpenFile> {
-        let input = Input::file(&path, at, length)?;
-        let records = Records::new(input, Framing::of_file(self.format), blank_is_row(self.format));
-        Ok(OpenFile { path, records, start: at, at, length })
+    fn at(&self, FilePlace { path, at, length }: FilePlace) -> OpenFile {
+        OpenFile { path, format: self.format, counted: None, at, length }
     }
 
     /// Fields are told apart by their place, so a file whose columns are in another order would be read wrongly.
@@ -170,7 +193,8 @@ impl Source for FileSource {
         if self.watched && !self.stopped {
             self.look_for_files()?;
         }
-        while !self.stopped && rows_left != Some(0) {
+        let mut files_left = self.max_files.map_or(usize::MAX, NonZeroUsize::get);
+        while !self.stopped && rows_left != Some(0) && files_left > 0 {
             let mut file = match self.current.take() {
                 Some(file) => file,
                 None => match self.open_next()? {
@@ -178,9 +202,16 @@ impl Source for FileSource {
                     None => break,
                 },
             };
-            let rows = file.take_blocks(self.block_size, rows_left, &mut blocks)?;
-            self.position.given += rows;
-            rows_left = rows_left.map(|left| left - rows);
+            files_left -= 1;
+            if rows_left.is_none() && Framing::of_file(self.format) == Framing::Lines {
+                file.take_rest(self.block_size, &mut blocks)?;
+            } else {
+                let rows = file.take_blocks(self.block_size, rows_left, &mut blocks)?;
+                if self.pace.is_some() {
+                    self.position.given += rows;
+                }
+                rows_left = rows_left.map(|left| left - rows);
+            }
             self.current = Some(file).filter(|file| !file.is_done());
         }
         Ok(SourceCut { blocks, moved: self.take_moved() })
@@ -201,11 +232,13 @@ impl Source for FileSource {
                 );
             }
         }
-        if let Some(pace) = &mut self.pace {
-            pace.resume(position.first);
-        }
         // What was listed at the opening counts from the start; without a watch the list stays what it was.
         (self.position, self.moved) = (position.clone(), FilesMoved::default());
+        match &mut self.pace {
+            Some(pace) => pace.resume(position.first),
+            // A rate that comes back counts anew.
+            None => self.position.given = 0,
+        }
         Ok(())
     }
 
@@ -228,37 +261,72 @@ impl OpenFile {
         self.at >= self.length
     }
 
+    /// Takes all that is left, in blocks of whole lines that nobody has counted.
+    fn take_rest(&mut self, block_size: u64, blocks: &mut Vec<Block>) -> Result<()> {
+        self.counted = None;
+        while !self.is_done() {
+            let end = self.line_end(self.at + full(self.at, self.length, block_size))?;
+            let data = BlockData::File { path: self.path.clone(), start: self.at, end };
+            blocks.push(Block { rows: None, bytes: end - self.at, data });
+            self.at = end;
+        }
+        Ok(())
+    }
+
+    /// The first end of a line at `from` or behind it.
+    fn line_end(&self, from: u64) -> Result<u64> {
+        if from >= self.length {
+            return Ok(self.length);
+        }
+        let passed = || {
+            let mut file = File::open(&self.path)?;
+            file.seek(SeekFrom::Start(from - 1))?;
+            BufReader::with_capacity(LOOK_BYTES, file).skip_until(b'\n')
+        };
+        let passed = passed().with_context(|| format!("looking for the end of a line in {}", self.path.display()))?;
+        if passed == 0 {
+            bail!("{} is shorter than it was: an input file must not change", self.path.display());
+        }
+        // What has been added since is not read.
+        Ok((from - 1 + passed as u64).min(self.length))
+    }
+
     /// Takes blocks of at most `limit` rows in all; the rows taken.
     fn take_blocks(&mut self, block_size: u64, limit: Option<u64>, blocks: &mut Vec<Block>) -> Result<u64> {
         let limit = limit.unwrap_or(u64::MAX);
-        let mut block = OpenBlock { rows: 0, end: self.at };
+        let Self { path, format, counted, at, length } = self;
+        let Counted { records, start } = match counted {
+            Some(counted) => counted,
+            None => counted.insert(Counted::open(path, *format, *at, *length)?),
+        };
+        let mut block = OpenBlock { rows: 0, end: *at };
         let mut taken = 0;
         while taken < limit {
             // Up to the line with which the block is full.
-            let room = (self.at + full(self.at, self.length, block_size) - block.end).saturating_sub(1);
-            if let Some(passed) = self.records.pass_lines(limit - taken, room)? {
-                (block.rows, block.end) = (block.rows + passed.records, self.start + passed.end);
+            let room = (*at + full(*at, *length, block_size) - block.end).saturating_sub(1);
+            if let Some(passed) = records.pass_lines(limit - taken, room)? {
+                (block.rows, block.end) = (block.rows + passed.records, *start + passed.end);
                 taken += passed.records;
                 continue;
             }
             // At most 2,048, so it fits.
             let wanted = (limit - taken).min(SCAN_RECORDS) as usize;
-            let Some(chunk) = self.records.next_chunk(wanted)? else {
-                block.close(&self.path, &mut self.at, blocks);
+            let Some(chunk) = records.next_chunk(wanted)? else {
+                block.close(path, at, blocks);
                 // Blank lines may follow the last record.
-                self.at = self.length;
+                *at = *length;
                 return Ok(taken);
             };
             taken += chunk.spans.len() as u64;
             for span in chunk.spans {
                 block.rows += 1;
-                block.end = self.start + span.end;
-                if block.end - self.at >= full(self.at, self.length, block_size) {
-                    block.close(&self.path, &mut self.at, blocks);
+                block.end = *start + span.end;
+                if block.end - *at >= full(*at, *length, block_size) {
+                    block.close(path, at, blocks);
                 }
             }
         }
-        block.close(&self.path, &mut self.at, blocks);
+        block.close(path, at, blocks);
         Ok(taken)
     }
 }
@@ -280,7 +348,7 @@ impl OpenBlock {
         let rows = std::mem::take(&mut self.rows);
         if rows > 0 {
             let data = BlockData::File { path: path.to_owned(), start: *at, end: self.end };
-            blocks.push(Block { rows, bytes: self.end - *at, data });
+            blocks.push(Block { rows: NonZeroU64::new(rows), bytes: self.end - *at, data });
             *at = self.end;
         }
     }

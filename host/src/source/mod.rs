@@ -119,8 +119,8 @@ pub fn open(name: &str, spec: &SourceSpec, decoding: &Decoding, context: &Source
 
 fn open_kind(name: &str, spec: &SourceSpec, decoding: &Decoding, context: &SourceContext) -> Result<Box<dyn Source>> {
     Ok(match spec {
-        SourceSpec::File { path, watch, rate, format, .. } => {
-            Box::new(file::FileSource::open(path, *watch, *rate, *format, &decoding.schema(), context)?)
+        SourceSpec::File { path, watch, rate, max_files, format, .. } => {
+            Box::new(file::FileSource::open(path, *watch, *rate, *max_files, *format, &decoding.schema(), context)?)
         }
         SourceSpec::Socket { connect, listen, format, max_rate, .. } => {
             let address = socket::Address::of(connect.as_deref(), listen.as_deref())?;
@@ -152,6 +152,6 @@ pub fn whole_file(path: &Path, format: Format, schema: &SchemaRef) -> Result<Vec
         mode: Mode::Once,
         runtime: Handle::current(),
     };
-    let mut file = file::FileSource::open(path, false, None, format, schema, &context)?;
+    let mut file = file::FileSource::open(path, false, None, None, format, schema, &context)?;
     Ok(file.cut(BatchTime::from_millis(0), None)?.blocks)
 }

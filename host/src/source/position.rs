@@ -64,7 +64,7 @@ pub struct RowsPosition {
 pub struct FilesPosition {
     /// The first batch, from which a rate counts.
     pub first: Option<BatchTime>,
-    /// Rows given so far.
+    /// Rows that a rate counts as given so far.
     pub given: u64,
     /// Files that were found and are still there; they are not taken again.
     pub seen: BTreeSet<PathBuf>,
@@ -79,7 +79,7 @@ pub struct FilesPosition {
 pub struct FilesMoved {
     /// The first batch, from which a rate counts.
     pub first: Option<BatchTime>,
-    /// Rows given so far.
+    /// Rows that a rate counts as given so far.
     pub given: u64,
     /// Files that were found, in the order in which they will be read.
     pub found: Vec<PathBuf>,

@@ -72,8 +72,9 @@ fn file_records(file: &Path, format: Format, decoding: &Decoding, rows: &mut Vec
     const CHUNK: NonZeroUsize = NonZeroUsize::new(8192).unwrap();
     // A file's blocks are read where they lie: nothing is put into this store.
     let store = BlockStore::new(0);
-    let mut before = 0;
+    let mut read = 0;
     for block in whole_file(file, format, &decoding.schema())? {
+        let before = read;
         for decoded in BlockReader::open(&block, decoding, &store, CHUNK)? {
             let decoded = decoded?;
             if let Some(bad) = decoded.rejects.first() {
@@ -86,9 +87,9 @@ fn file_records(file: &Path, format: Format, decoding: &Decoding, rows: &mut Vec
                     bad.record
                 );
             }
+            read += decoded.rows.num_rows() as u64;
             rows.push(decoded.rows);
         }
-        before += block.rows;
     }
     Ok(())
 }

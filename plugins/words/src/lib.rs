@@ -26,7 +26,7 @@ pub struct Word<'a> {
 pub fn words<'a>(lines: Rows<'a, Line<'a>>, out: &mut Emitter<'a, Word<'a>>) {
     for row in 0..lines.len() {
         if let Some(line) = lines.columns.line.get(row) {
-            scan::words(line, |word| out.emit(row, Word { word }));
+            out.emit_all(row, scan::words(line).map(|word| Word { word }));
         }
     }
 }

@@ -6,34 +6,73 @@ const BLOCK: usize = 64;
 /// What one vector holds.
 const LANE: usize = 16;
 
-/// Calls `found` with each word of the text, in order.
+/// The words of the text, in order.
 #[inline]
-pub(crate) fn words<'a>(text: &'a str, mut found: impl FnMut(&'a str)) {
-    let bytes = text.as_bytes();
-    // Whether the byte before this block belongs to a word, and where that word, or the next one, begins.
-    let (mut open, mut begin) = (false, 0);
-    // Behind the last byte, too, where the last word ends.
-    for at in (0..=bytes.len()).step_by(BLOCK) {
-        let bits = word_bits_from(bytes, at);
-        let before = bits << 1 | u64::from(open);
-        let (mut begins, mut ends) = (bits & !before, before & !bits);
-        let mut next = || {
-            let place = at + begins.trailing_zeros() as usize;
-            begins &= begins.wrapping_sub(1);
-            place
-        };
-        if !open {
-            begin = next();
+pub(crate) fn words(text: &str) -> Words<'_> {
+    Words { text, next: 0, at: 0, begins: 0, ends: 0, open: false, begin: 0 }
+}
+
+/// Words on their way, a block at a time.
+pub(crate) struct Words<'a> {
+    text: &'a str,
+    /// Where the next block begins.
+    next: usize,
+    /// Where this one does.
+    at: usize,
+    /// Where words begin and end in it, beyond `begin`.
+    begins: u64,
+    ends: u64,
+    /// Whether its last byte belongs to a word.
+    open: bool,
+    /// Where that word, or the next one, begins.
+    begin: usize,
+}
+
+impl Words<'_> {
+    /// Looks at the next block; false behind the last byte, where the last word ends.
+    #[inline]
+    fn look(&mut self) -> bool {
+        let bytes = self.text.as_bytes();
+        if self.next > bytes.len() {
+            return false;
         }
-        while ends != 0 {
-            let end = at + ends.trailing_zeros() as usize;
-            // SAFETY: a word begins before it ends, and ends at a byte of the text or behind its last; both ends are beside
-            // ASCII or the text's own, so they split no character.
-            found(unsafe { text.get_unchecked(begin..end) });
-            ends &= ends - 1;
-            begin = next();
+        self.at = self.next;
+        self.next += BLOCK;
+        let bits = word_bits_from(bytes, self.at);
+        let before = bits << 1 | u64::from(self.open);
+        (self.begins, self.ends) = (bits & !before, before & !bits);
+        if !self.open {
+            self.begin = self.next_begin();
         }
-        open = bits >> (BLOCK - 1) != 0;
+        self.open = bits >> (BLOCK - 1) != 0;
+        true
+    }
+
+    #[inline]
+    fn next_begin(&mut self) -> usize {
+        let place = self.at + self.begins.trailing_zeros() as usize;
+        self.begins &= self.begins.wrapping_sub(1);
+        place
+    }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a str> {
+        while self.ends == 0 {
+            if !self.look() {
+                return None;
+            }
+        }
+        let end = self.at + self.ends.trailing_zeros() as usize;
+        self.ends &= self.ends - 1;
+        // SAFETY: a word begins before it ends, and ends at a byte of the text or behind its last; both ends are beside ASCII
+        // or the text's own, so they split no character.
+        let word = unsafe { self.text.get_unchecked(self.begin..end) };
+        self.begin = self.next_begin();
+        Some(word)
     }
 }
 
@@ -94,9 +133,11 @@ mod tests {
                     [' ', 'a', 'b', 'é', '\t', 'c', '\u{0B}', '\u{A0}', '日', '\n', 'd'][(seed >> 33) as usize % 11]
                 })
                 .collect();
-            let mut found = Vec::new();
-            words(&text, |word| found.push(word));
-            assert_eq!(found, text.split_ascii_whitespace().collect::<Vec<_>>(), "in {text:?}");
+            assert_eq!(
+                words(&text).collect::<Vec<_>>(),
+                text.split_ascii_whitespace().collect::<Vec<_>>(),
+                "in {text:?}"
+            );
         }
     }
 }

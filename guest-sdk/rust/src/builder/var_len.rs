@@ -70,16 +70,16 @@ pub struct VarLenBuilder<'a> {
     sources: Sources<'a>,
     /// What every value so far is part of, if it is not empty; none before the first, and where values are copied.
     source: Source<'a>,
-    starts: Vec<u32>,
-    lengths: Vec<u32>,
+    /// Where each starts in it, and how long it is: together, since a push costs as much as the rest.
+    parts: Vec<(u32, u32)>,
     copies: Option<VarLen>,
 }
 
 impl<'a> VarLenBuilder<'a> {
     /// For values that may be part of the input.
     pub(crate) fn new(plan: Plan<'a>, kind: Kind) -> Self {
-        let (starts, lengths) = (Vec::with_capacity(plan.rows), Vec::with_capacity(plan.rows));
-        Self { kind, sources: plan.sources, source: Source::NONE, starts, lengths, copies: None }
+        let parts = Vec::with_capacity(plan.rows);
+        Self { kind, sources: plan.sources, source: Source::NONE, parts, copies: None }
     }
 
     /// For values that never are.
@@ -91,18 +91,12 @@ impl<'a> VarLenBuilder<'a> {
     #[inline]
     pub(crate) fn push(&mut self, value: &[u8]) {
         if let Some(start) = self.source.start_of(value) {
-            self.push_slice(start, value.len() as u32);
+            self.parts.push((start, value.len() as u32));
         } else if let Some(copies) = &mut self.copies {
             append(copies, value);
         } else {
             self.push_elsewhere(value);
         }
-    }
-
-    #[inline]
-    fn push_slice(&mut self, start: u32, length: u32) {
-        self.starts.push(start);
-        self.lengths.push(length);
     }
 
     /// Appends a value that is not part of the source, or before there is one.
@@ -118,7 +112,7 @@ impl<'a> VarLenBuilder<'a> {
             return self.push(value);
         }
         // From here on, values are copied, those so far too.
-        let mut copies = copied(self.source, &self.starts, &self.lengths);
+        let mut copies = copied(self.source, &self.parts);
         append(&mut copies, value);
         (self.source, self.copies) = (Source::NONE, Some(copies));
     }
@@ -128,16 +122,18 @@ impl Builder for VarLenBuilder<'_> {
     fn push_blank(&mut self) {
         match &mut self.copies {
             Some(copies) => append(copies, &[]),
-            None => self.push_slice(0, 0),
+            None => self.parts.push((0, 0)),
         }
     }
 
     fn finish(self) -> Result<Column, String> {
-        let Self { kind, source, starts, lengths, copies, .. } = self;
+        let Self { kind, source, parts, copies, .. } = self;
         if !source.is_none() {
+            let starts = parts.iter().map(|&(start, _)| start).collect();
+            let lengths = parts.iter().map(|&(_, length)| length).collect();
             return Ok(without_nulls(Values::Slices(Slices { column: source.index, starts, lengths })));
         }
-        let copies = copies.unwrap_or_else(|| copied(source, &starts, &lengths));
+        let copies = copies.unwrap_or_else(|| copied(source, &parts));
         if i32::try_from(copies.data.len()).is_err() {
             return Err("more than 2 GiB of text or bytes in a column of one answer".to_owned());
         }
@@ -154,10 +150,10 @@ fn no_copies(rows: usize) -> VarLen {
     VarLen { offsets, data: Vec::new() }
 }
 
-/// What slices stand for.
-fn copied(source: Source<'_>, starts: &[u32], lengths: &[u32]) -> VarLen {
-    let mut copies = no_copies(starts.len());
-    for (&start, &length) in starts.iter().zip(lengths) {
+/// What parts stand for.
+fn copied(source: Source<'_>, parts: &[(u32, u32)]) -> VarLen {
+    let mut copies = no_copies(parts.len());
+    for &(start, length) in parts {
         append(&mut copies, &source.data[start as usize..][..length as usize]);
     }
     copies

@@ -30,7 +30,7 @@ where
     for (row, record) in Rows::<I>::new(chunk)?.iter() {
         match record {
             Ok(record) => match f(record) {
-                Ok(answers) => answers.into_iter().for_each(|answer| out.emit(row, answer)),
+                Ok(answers) => out.emit_all(row, answers),
                 Err(reason) => out.reject(row, reason),
             },
             Err(null) => out.reject(row, null),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
@@ -165,7 +166,8 @@ impl Found {
                         self.index.add(id, location);
                     }
                     if cut.is_none() {
-                        let block = Block { rows, bytes: length as u64, data: BlockData::Stored(id) };
+                        let block =
+                            Block { rows: NonZeroU64::new(rows), bytes: length as u64, data: BlockData::Stored(id) };
                         self.waiting.entry(source.clone()).or_default().push(block);
                     }
                     (source, requests)

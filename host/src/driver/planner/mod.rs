@@ -250,6 +250,8 @@ fn without_segment(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot set up its case should fail there")]
 
+    use std::num::NonZeroU64;
+
     use arrow::datatypes::{Field, Schema};
 
     use super::*;
@@ -306,7 +308,7 @@ mod tests {
     #[test]
     fn a_large_batch_has_two_partitions_a_core() {
         let cut = |blocks: u64| {
-            let block = Block { rows: 1, bytes: 4 << 20, data: BlockData::Stored(BlockId(0)) };
+            let block = Block { rows: NonZeroU64::new(1), bytes: 4 << 20, data: BlockData::Stored(BlockId(0)) };
             let blocks = (0..blocks).map(|_| block.clone()).collect();
             Cut {
                 batch: BatchTime::from_millis(0),

@@ -1,5 +1,7 @@
 //! Dead letters that a batch sends through again: where they come in.
 
+use std::num::NonZeroU64;
+
 use anyhow::{Context, Result};
 
 use super::{Planner, Stream, one_after_the_other};
@@ -37,7 +39,7 @@ impl Planner<'_> {
     /// The records of a source's dead letters, as blocks behind its own.
     pub(super) fn letter_blocks(&self, source: &str) -> impl Iterator<Item = Block> {
         self.retried(source).map(|Retried { letters, rows, .. }| Block {
-            rows: *letters,
+            rows: NonZeroU64::new(*letters),
             // Only to deal blocks out by.
             bytes: *letters,
             data: BlockData::Letters(*rows),

@@ -25,6 +25,9 @@ pub enum SourceSpec {
         /// Replay at this many rows a second. Default: all that there is, at once.
         #[serde(default)]
         rate: Option<Rate>,
+        /// Most files of one batch. Default: no limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_files: Option<NonZeroUsize>,
         /// How bytes become rows. Default "text".
         #[serde(default)]
         format: Format,

@@ -51,7 +51,7 @@ fn an_unknown_key_gets_the_nearest_known_one() {
         &[
             "3:10: missing key `path` in [sources.b]: The file or folder",
             "5:1: unknown key `file` in [sources.b] (known: `event_time`, `format`, \
-             `max_rejects`, `on_reject`, `path`, `rate`, `remember`, `schema`, `type`, `watch`)",
+             `max_files`, `max_rejects`, `on_reject`, `path`, `rate`, `remember`, `schema`, `type`, `watch`)",
         ],
     );
     check_added(

@@ -1,7 +1,7 @@
 //! Reading a block: its rows in chunks, and beside them the records that could not be read.
 
 use std::borrow::Cow;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::str::Utf8Error;
 
 use anyhow::{Context, Result, bail};
@@ -50,7 +50,7 @@ pub struct BlockReader {
     chunk_rows: usize,
     /// Records that were read.
     read: u64,
-    expected: u64,
+    expected: Option<NonZeroU64>,
     /// Where the block lies, for messages.
     place: String,
     done: bool,
@@ -142,7 +142,7 @@ impl BlockReader {
             rows: Rows::Listed { records: Listed::new(records), decoder },
             chunk_rows: chunk_rows.get(),
             read: 0,
-            expected: records.len() as u64,
+            expected: NonZeroU64::new(records.len() as u64),
             place: "records that were rejected before".to_owned(),
             done: false,
         })
@@ -169,8 +169,10 @@ impl BlockReader {
     }
 
     fn check_count(&self) -> Result<()> {
-        let (read, expected) = (self.read, self.expected);
-        if read != expected {
+        let read = self.read;
+        if let Some(expected) = self.expected
+            && read != expected.get()
+        {
             bail!(
                 "there were {expected} records when the batch was cut and are {read} now: an input file must not change"
             );

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test should say where")]
 
 use std::fs;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, StringArray};
@@ -178,10 +178,10 @@ fn given_a_block_with_other_rows_than_when_cut_when_read_then_it_is_an_error() {
 #[test]
 fn given_a_released_block_or_another_sources_when_opened_then_the_error_says_so() {
     let store = BlockStore::new(100);
-    let gone = Block { rows: 1, bytes: 1, data: BlockData::Stored(crate::block::BlockId(7)) };
+    let gone = Block { rows: NonZeroU64::new(1), bytes: 1, data: BlockData::Stored(crate::block::BlockId(7)) };
     let error = BlockReader::open(&gone, &decoding(Format::Text, &[]), &store, NonZeroUsize::MIN).unwrap_err();
     assert!(error.to_string().starts_with("block 7 is not in the block store"), "{error}");
-    let other = Block { rows: 1, bytes: 1, data: BlockData::Generated { from: 0, to: 1 } };
+    let other = Block { rows: NonZeroU64::new(1), bytes: 1, data: BlockData::Generated { from: 0, to: 1 } };
     assert!(BlockReader::open(&other, &decoding(Format::Text, &[]), &store, NonZeroUsize::MIN).is_err());
 }
 

@@ -9,6 +9,8 @@ mod words;
 pub(super) use recipe::RowMaker;
 pub use recipe::{Recipe, RecipeColumn};
 
+use std::num::NonZeroU64;
+
 use super::pace::Pace;
 use super::{Mode, Moved, Position, RowsPosition, Source, SourceContext, SourceCut};
 use crate::block::{Block, BlockData};
@@ -51,7 +53,7 @@ impl Source for GeneratorSource {
         while self.next < until {
             let (from, to) = (self.next, until.min(self.next + BLOCK_ROWS));
             let bytes = (to - from) * self.recipe.row_bytes();
-            blocks.push(Block { rows: to - from, bytes, data: BlockData::Generated { from, to } });
+            blocks.push(Block { rows: NonZeroU64::new(to - from), bytes, data: BlockData::Generated { from, to } });
             self.next = to;
         }
         Ok(SourceCut { blocks, moved: Moved::Rows(RowsPosition { first: self.pace.first(), next: self.next }) })

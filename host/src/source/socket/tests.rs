@@ -1,6 +1,7 @@
 //! Sources over loopback connections. Nothing sleeps: each wait is for bytes, or for the receiver.
 #![allow(clippy::unwrap_used, reason = "a failed test should say where")]
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -39,7 +40,7 @@ fn cut(source: &mut SocketSource, context: &SourceContext) -> String {
     for block in cut.blocks {
         let BlockData::Stored(id) = block.data else { unreachable!("received") };
         let bytes = context.store.get(id).unwrap();
-        assert_eq!(memchr::memchr_iter(b'\n', &bytes).count() as u64, block.rows);
+        assert_eq!(NonZeroU64::new(memchr::memchr_iter(b'\n', &bytes).count() as u64), block.rows);
         text += str::from_utf8(&bytes).unwrap();
         context.store.release([id]);
     }

@@ -3,6 +3,8 @@
 //! When the format is raised, `cargo test --release -p weir --lib -- --ignored make_fixtures` makes that of the new version;
 //! this test then reads the new one, and what is to be read of the old gets a test of its own.
 
+use std::num::NonZeroU64;
+
 use super::*;
 use crate::block::log::format::{Group, Head, MAGIC};
 use crate::testing::keep_fixture;
@@ -50,7 +52,7 @@ fn given_a_segment_as_version_1_wrote_it_when_opened_then_all_of_it_is_read() {
     let bench = Bench::open(&disk, &CutBlocks::new(), 1 << 20).unwrap();
     assert_eq!(bench.waiting("lines"), [(300, b"to be\nor not\n".to_vec()), (302, b"that is\n".to_vec())]);
     assert_eq!(bench.waiting("visits"), [(301, b"1\n2\n3\n".to_vec())]);
-    assert_eq!(bench.recovered.waiting["visits"][0].rows, 3);
+    assert_eq!(bench.recovered.waiting["visits"][0].rows, NonZeroU64::new(3));
     let taken: Vec<_> = bench.recovered.taken["visits"].iter().copied().collect();
     assert_eq!(taken, [request("old", 2, 1_700_000_000_000), request("new", 1, 1_700_000_001_000)]);
     assert_eq!(bench.recovered.next, BlockId(303));

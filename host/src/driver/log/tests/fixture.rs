@@ -3,6 +3,7 @@
 //! When the format is raised, `cargo test --release -p weir --lib -- --ignored make_fixtures` makes those of the new version;
 //! this test then reads the new one, and what is to be read of the old gets a test of its own.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ pub(super) fn records() -> Vec<Record> {
         component: component.into(),
         digest: Digest::of(component.as_bytes()),
     };
-    let block = |data| Block { rows: 3, bytes: 70_000, data };
+    let block = |data| Block { rows: NonZeroU64::new(3), bytes: 70_000, data };
     let posted = SourceCut { blocks: vec![block(BlockData::Stored(BlockId(300)))], moved: Moved::Nowhere };
     let made = SourceCut {
         blocks: vec![block(BlockData::Generated { from: 0, to: 3 })],

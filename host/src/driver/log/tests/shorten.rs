@@ -1,6 +1,7 @@
 //! Logs that are shortened again and again, against the same logs whole.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU64;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -165,7 +166,7 @@ impl Life {
     }
 
     fn cut(&self, blocks: std::ops::Range<u64>, retries: bool) -> Cut {
-        let block = |id| Block { rows: 1, bytes: 1, data: BlockData::Stored(BlockId(id)) };
+        let block = |id| Block { rows: NonZeroU64::new(1), bytes: 1, data: BlockData::Stored(BlockId(id)) };
         let moved = Moved::Rows(RowsPosition { first: Some(BatchTime::from_millis(1)), next: self.batches * 10 });
         let retried = Retried {
             operator: "o".into(),
