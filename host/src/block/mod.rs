@@ -38,7 +38,7 @@ pub struct Block {
     pub data: BlockData,
 }
 
-/// As a number, which is 0 where nobody has counted: no block is of no records.
+/// As a number, which is 0 where nobody has counted. A count is never 0: records that are counted make a block.
 mod count {
     use super::{Deserialize, Deserializer, NonZeroU64, Serialize, Serializer};
 
@@ -74,4 +74,20 @@ pub enum BlockData {
     },
     /// Records that were rejected and are read again: contents in the table store, a record a row.
     Letters(Digest),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_nobody_has_made_is_written_as_0_and_read_as_none() -> Result<(), serde_json::Error> {
+        for (rows, written) in [(None, 0), (NonZeroU64::new(3), 3)] {
+            let block = Block { rows, bytes: 9, data: BlockData::Stored(BlockId(0)) };
+            let json = serde_json::to_value(&block)?;
+            assert_eq!(json["rows"], written);
+            assert_eq!(serde_json::from_value::<Block>(json)?, block);
+        }
+        Ok(())
+    }
 }

@@ -1,9 +1,10 @@
 //! After a batch: it is logged as committed and told of, its input is let go, and a checkpoint or the end of a trial follows.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::watch::Watch;
 use super::{
@@ -82,6 +83,10 @@ impl Driver {
     /// Logs that a batch is committed, and tells whoever wants to know; of one that was before, only what has changed.
     fn tell(&mut self, queued: &Queued, done: Done, started: Instant, scheduling: Duration) -> Result<()> {
         let cut = &queued.cut;
+        let rows_in = sources::rows_in(cut, &done.meters);
+        if let Some(then) = self.given.remove(&cut.batch) {
+            same_input(cut.batch, &then, &rows_in)?;
+        }
         if queued.purpose == Purpose::Recompute {
             self.recomputed += 1;
             if self.queue.front().is_none_or(|next| next.purpose != Purpose::Recompute) {
@@ -90,11 +95,9 @@ impl Driver {
             }
             return Ok(());
         }
-        let given = sources::rows_in(cut, &done.meters);
-        let rows_in = given.values().sum();
         let stats = BatchStats {
             batch: cut.batch,
-            rows_in,
+            rows_in: rows_in.values().sum(),
             rows_out: done.rows_out.iter().map(|(_, rows)| rows).sum(),
             rejected: done.meters.values().map(|m| m.rejected).sum(),
             processing: started.elapsed(),
@@ -104,7 +107,7 @@ impl Driver {
         let Done { rows_out, meters, fingerprints, .. } = done;
         self.log.append(&Record::Committed {
             batch: cut.batch,
-            rows_in,
+            rows_in: stats.rows_in,
             rows_out,
             meters: meters.clone(),
             fingerprints,
@@ -115,7 +118,7 @@ impl Driver {
         if let Some(sources) = &mut self.sources {
             let finished = self.started.elapsed();
             let measured = Measured { finished, rows: 0, processing: stats.processing, scheduling };
-            sources.measured(&given, measured);
+            sources.measured(&rows_in, measured);
         }
         let rates = self.sources.as_ref().map(Sources::rates).unwrap_or_default();
         {
@@ -128,4 +131,18 @@ impl Driver {
         (self.on_batch)(&stats);
         Ok(())
     }
+}
+
+/// Fails where a batch that was committed before has other input now: what comes after it would build on other rows.
+fn same_input(batch: BatchTime, then: &BTreeMap<String, u64>, now: &BTreeMap<String, u64>) -> Result<()> {
+    for (source, then) in then {
+        let now = now.get(source).copied().unwrap_or(0);
+        if now != *then {
+            bail!(
+                "source `{source}` had {then} records when batch {batch} was committed, and has {now} now: an input file must \
+                 not change; put it back as it was, or begin anew with `weir run --fresh`"
+            );
+        }
+    }
+    Ok(())
 }

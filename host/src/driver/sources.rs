@@ -241,7 +241,8 @@ mod tests {
 
     #[test]
     fn rows_that_a_cut_has_not_counted_are_those_that_were_read_but_for_letters() {
-        let block = |rows| Block { rows: NonZeroU64::new(rows), bytes: 1, data: BlockData::Generated { from: 0, to: 1 } };
+        let block =
+            |rows| Block { rows: NonZeroU64::new(rows), bytes: 1, data: BlockData::Generated { from: 0, to: 1 } };
         let share = |blocks| SourceCut { blocks, ..SourceCut::default() };
         let shares = [("counted", vec![block(2), block(3)]), ("read", vec![block(2), block(0)]), ("empty", vec![])];
         let letters = |letters| Retried { operator: "read".into(), of: vec![], letters, rows: Digest::of(b"rows") };

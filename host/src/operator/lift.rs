@@ -215,7 +215,7 @@ fn gather(
     }
     // Room for the fixed-size copies below to run over the end.
     let mut out = Vec::with_capacity(total as usize + SHORT);
-    let mut offsets = vec![0; slices.starts.len() + 1];
+    let mut offsets = vec![0; ranges().len() + 1];
     let (room, mut at) = (out.spare_capacity_mut(), 0);
     for ((start, length), end) in ranges().zip(&mut offsets[1..]) {
         if length <= SHORT && start + SHORT <= data.len() {
@@ -226,7 +226,7 @@ fn gather(
         at += length;
         *end = at as i32;
     }
-    // SAFETY: each range has written its bytes, one behind the other, up to `at`.
+    // SAFETY: each range has written its bytes into the capacity, one behind the other, up to `at`.
     unsafe { out.set_len(at) };
     // SAFETY: the first is 0, and none is below the one before it or above `i32::MAX`, which `total` is not.
     let offsets = unsafe { OffsetBuffer::new_unchecked(ScalarBuffer::from(offsets)) };

@@ -140,30 +140,32 @@ impl TextGroups {
     }
 
     fn add_all(&mut self, keys: &Values<'_>, groups: &mut Vec<u32>) -> Result<()> {
-        let count = keys.offsets.len() - 1;
-        groups.reserve(count);
-        let mut heads = [0; AHEAD];
+        let (before, count) = (groups.len(), keys.offsets.len() - 1);
+        groups.reserve(count.next_multiple_of(AHEAD));
+        let (mut heads, mut hashes) = ([0; AHEAD], [0; AHEAD]);
         for first in (0..count).step_by(AHEAD) {
-            if keys.nulls.is_some() || !keys.short_heads(first, &mut heads) {
-                for row in first..count.min(first + AHEAD) {
-                    groups.push(if keys.is_null(row) { self.null_group()? } else { self.group_of(keys, row)? });
+            if keys.short_heads(first, &mut heads) {
+                hashes = heads.map(|head| self.hash_of_short(head));
+            } else {
+                for (row, (head, hash)) in (first..count).zip(heads.iter_mut().zip(&mut hashes)) {
+                    let key = keys.value(row);
+                    *head = head_of(keys.data, keys.start(row), key.len());
+                    *hash = self.hash(*head, key);
                 }
-                continue;
             }
-            let hashes = heads.map(|head| self.hash_of_short(head));
             let mut found: [u32; AHEAD] = std::array::from_fn(|key| self.guess(heads[key], hashes[key]));
-            for (key, group) in found.iter_mut().enumerate().filter(|(_, group)| **group == NONE) {
-                *group = self.group(heads[key], hashes[key], keys.value(first + key))?;
+            for (row, (group, (&head, &hash))) in (first..count).zip(found.iter_mut().zip(heads.iter().zip(&hashes))) {
+                if keys.is_null(row) {
+                    *group = self.null_group()?;
+                } else if *group == NONE {
+                    *group = self.group(head, hash, keys.value(row))?;
+                }
             }
             groups.extend_from_slice(&found);
         }
+        // Behind the last key, what was found is of no account.
+        groups.truncate(before + count);
         Ok(())
-    }
-
-    fn group_of(&mut self, keys: &Values<'_>, row: usize) -> Result<u32> {
-        let key = keys.value(row);
-        let head = head_of(keys.data, keys.start(row), key.len());
-        self.group(head, self.hash(head, key), key)
     }
 
     /// The keys of the groups, in order.
@@ -193,8 +195,9 @@ impl TextGroups {
     #[inline]
     fn guess(&self, head: u128, hash: u32) -> u32 {
         let slot = self.slots[hash as usize & (self.slots.len() - 1)];
+        let short = (head >> (SHORT * 8)) as usize <= SHORT;
         // A free slot's group has no head.
-        if slot.hash == hash && self.heads.get(slot.group as usize) == Some(&head) { slot.group } else { NONE }
+        if slot.hash == hash && self.heads.get(slot.group as usize) == Some(&head) && short { slot.group } else { NONE }
     }
 
     /// The key's group, which may be a new one.
@@ -383,6 +386,14 @@ mod tests {
         check(&[keys.clone(), keys]);
     }
 
+    #[test]
+    fn short_keys_are_found_again_wherever_they_lie_among_those_that_are_looked_for_together() {
+        let key = |n: usize| Some(format!("{}", n * n % 1009).into_bytes());
+        for keys in [AHEAD - 1, AHEAD, AHEAD + 1, 100 * AHEAD + 3] {
+            check(&[(0..keys).map(key).collect(), (keys..2 * keys).map(key).collect()]);
+        }
+    }
+
     proptest! {
         #[test]
         fn the_groups_are_those_of_a_hash_map(
@@ -390,6 +401,13 @@ mod tests {
         ) {
             let bytes = |key: Vec<bool>| key.into_iter().map(u8::from).collect();
             check(&batches.into_iter().map(|b| b.into_iter().map(|k| k.map(bytes)).collect()).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn the_groups_of_keys_that_are_mostly_short_are_those_of_a_hash_map(
+            batches in prop::collection::vec(prop::collection::vec("[ab]{0,5}|[a-z]{0,20}|a", 0..200), 0..4),
+        ) {
+            check(&batches.into_iter().map(|b| b.into_iter().map(|k| Some(k.into_bytes())).collect()).collect::<Vec<_>>());
         }
     }
 }

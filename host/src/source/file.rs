@@ -11,7 +11,7 @@
 //! their names among those that appeared together.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
 use super::format::framing::{Framing, blank_is_row};
-use super::format::records::{Input, Records};
+use super::format::records::{Input, Records, open_file};
 use super::format::{csv_header, records_start};
 use super::pace::Pace;
 use super::{FilePlace, FilesMoved, FilesPosition, Mode, Moved, Position, Source, SourceContext, SourceCut};
@@ -140,7 +140,8 @@ impl FileSource {
         }
         let Some(path) = self.position.pending.pop_front() else { return Ok(None) };
         self.moved.opened += 1;
-        let length = path.metadata().with_context(|| format!("looking at {}", path.display()))?.len();
+        let looking = || format!("looking at {}", path.display());
+        let length = open_file(&path)?.metadata().with_context(looking)?.len();
         if self.format == Format::Csv {
             self.check_header(&path, length)?;
         }
@@ -234,10 +235,10 @@ impl Source for FileSource {
         }
         // What was listed at the opening counts from the start; without a watch the list stays what it was.
         (self.position, self.moved) = (position.clone(), FilesMoved::default());
-        match &mut self.pace {
-            Some(pace) => pace.resume(position.first),
+        match (&mut self.pace, position.first) {
+            (Some(pace), Some(first)) => pace.resume(Some(first)),
             // A rate that comes back counts anew.
-            None => self.position.given = 0,
+            _ => self.position.given = 0,
         }
         Ok(())
     }
@@ -278,10 +279,10 @@ impl OpenFile {
         if from >= self.length {
             return Ok(self.length);
         }
-        let passed = || {
-            let mut file = File::open(&self.path)?;
+        let mut file = open_file(&self.path)?;
+        let mut passed = || {
             file.seek(SeekFrom::Start(from - 1))?;
-            BufReader::with_capacity(LOOK_BYTES, file).skip_until(b'\n')
+            BufReader::with_capacity(LOOK_BYTES, &file).skip_until(b'\n')
         };
         let passed = passed().with_context(|| format!("looking for the end of a line in {}", self.path.display()))?;
         if passed == 0 {

@@ -22,10 +22,10 @@ pub enum SourceSpec {
         /// For a folder: keep looking for files that appear (move them in by rename). Default false.
         #[serde(default)]
         watch: bool,
-        /// Replay at this many rows a second. Default: all that there is, at once.
+        /// Replay at this many rows a second. Default: all that there is, at once, or `max_files` a batch.
         #[serde(default)]
         rate: Option<Rate>,
-        /// Most files of one batch. Default: no limit.
+        /// Most files of one batch; an empty one counts, and so does what is left of one. Default: no limit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max_files: Option<NonZeroUsize>,
         /// How bytes become rows. Default "text".

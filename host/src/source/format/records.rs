@@ -29,6 +29,18 @@ pub(in crate::source) enum Input {
     File(FileRange),
 }
 
+/// Opens an input file.
+pub(in crate::source) fn open_file(path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => anyhow!(
+            "{} is gone, and a batch still has to read it: an input file must stay until its batches are done; put it back, or \
+             begin anew with `weir run --fresh`",
+            path.display()
+        ),
+        _ => anyhow!(error).context(format!("opening {}", path.display())),
+    })
+}
+
 /// A range of a file, of which `buffer[start..end]` is in memory.
 #[derive(Debug)]
 pub(in crate::source) struct FileRange {
@@ -48,13 +60,7 @@ impl Input {
 
     /// The bytes `start .. end` of a file.
     pub(in crate::source) fn file(path: &Path, start: u64, end: u64) -> Result<Self> {
-        let mut file = File::open(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => anyhow!(
-                "{} is gone, and a batch still has to read it: an input file must stay until its batches are done",
-                path.display()
-            ),
-            _ => anyhow!(error).context(format!("opening {}", path.display())),
-        })?;
+        let mut file = open_file(path)?;
         file.seek(SeekFrom::Start(start)).with_context(|| format!("reading {} from byte {start}", path.display()))?;
         let left = end.saturating_sub(start);
         Ok(Self::File(FileRange { path: path.to_owned(), file, left, buffer: Vec::new(), start: 0, end: 0 }))
