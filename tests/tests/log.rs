@@ -93,38 +93,3 @@ fn given_a_log_that_does_not_reach_the_checkpoint_when_the_host_starts_then_it_r
         folder.weir(&["run", "--fresh", "p.toml"]).ok();
     }
 }
-
-#[test]
-fn given_an_input_file_that_has_changed_when_the_host_starts_again_then_it_refuses_until_it_is_as_it_was() {
-    let folder = Folder::new();
-    folder.write("in/a.txt", "aa\nbb\n");
-    let pipeline = r#"
-        batch = { interval = "50ms" }
-        checkpoint = { interval = "1h" }
-        [sources.lines]
-        type = "file"
-        path = "in"
-        watch = true
-        [sinks.out]
-        type = "files"
-        path = "out"
-        inputs = ["lines"]
-    "#;
-    let mut live = folder.start(pipeline).started();
-    live.rows_in(2);
-    live.kill();
-    let before = folder.tree("out");
-
-    // As long as it was.
-    folder.write("in/a.txt", "a\na\nb\n");
-    folder.weir(&["run", "p.toml"]).refused(&["source `lines` had 2 records", "has 3 now", "weir run --fresh"]);
-    assert_eq!(folder.tree("out"), before);
-
-    folder.write("in/a.txt", "aa\nbb\n");
-    folder.write("in/b.txt", "cc\n");
-    let mut live = folder.start(pipeline).started();
-    live.rows_in(1);
-    live.terminate();
-    live.finish().ok();
-    assert_eq!(folder.batches("out").len(), 2);
-}

@@ -43,7 +43,7 @@ mod trial;
 mod typed;
 mod watch;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -167,8 +167,6 @@ pub struct Driver {
     requests: mpsc::Receiver<Request>,
     /// How many committed batches were computed again.
     recomputed: usize,
-    /// How many rows each source had given to committed batches that are computed again.
-    given: BTreeMap<BatchTime, BTreeMap<String, u64>>,
     started: Instant,
     /// What the log is to say of this run.
     started_record: Record,

@@ -40,8 +40,6 @@ pub(super) struct Parts {
     pub(super) first: BatchTime,
     /// Batches that earlier runs have cut: to be run, or computed again, before the first.
     pub(super) backlog: Vec<(Cut, Purpose)>,
-    /// How many rows each source had given to committed batches.
-    pub(super) given: BTreeMap<BatchTime, BTreeMap<String, u64>>,
     /// Whether no batch is to be cut.
     pub(super) ended: bool,
     /// What operators ran before their last swap, as long as the pipeline is the same.
@@ -122,7 +120,6 @@ impl Driver {
             refused: HashMap::new(),
             requests,
             recomputed: 0,
-            given: parts.given,
             started: Instant::now(),
             started_record: parts.started,
             shown,

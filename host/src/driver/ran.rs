@@ -1,10 +1,9 @@
 //! After a batch: it is logged as committed and told of, its input is let go, and a checkpoint or the end of a trial follows.
 
-use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::watch::Watch;
 use super::{
@@ -83,10 +82,6 @@ impl Driver {
     /// Logs that a batch is committed, and tells whoever wants to know; of one that was before, only what has changed.
     fn tell(&mut self, queued: &Queued, done: Done, started: Instant, scheduling: Duration) -> Result<()> {
         let cut = &queued.cut;
-        let rows_in = sources::rows_in(cut, &done.meters);
-        if let Some(then) = self.given.remove(&cut.batch) {
-            same_input(cut.batch, &then, &rows_in)?;
-        }
         if queued.purpose == Purpose::Recompute {
             self.recomputed += 1;
             if self.queue.front().is_none_or(|next| next.purpose != Purpose::Recompute) {
@@ -95,6 +90,7 @@ impl Driver {
             }
             return Ok(());
         }
+        let rows_in = sources::rows_in(cut, &done.meters);
         let stats = BatchStats {
             batch: cut.batch,
             rows_in: rows_in.values().sum(),
@@ -131,18 +127,4 @@ impl Driver {
         (self.on_batch)(&stats);
         Ok(())
     }
-}
-
-/// Fails where a batch that was committed before has other input now: what comes after it would build on other rows.
-fn same_input(batch: BatchTime, then: &BTreeMap<String, u64>, now: &BTreeMap<String, u64>) -> Result<()> {
-    for (source, then) in then {
-        let now = now.get(source).copied().unwrap_or(0);
-        if now != *then {
-            bail!(
-                "source `{source}` had {then} records when batch {batch} was committed, and has {now} now: an input file must \
-                 not change; put it back as it was, or begin anew with `weir run --fresh`"
-            );
-        }
-    }
-    Ok(())
 }

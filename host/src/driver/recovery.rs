@@ -16,8 +16,8 @@ use super::handle::WatchLimits;
 use super::log::{BatchLog, Cut, Record, Running, Shortened};
 use super::misfits::Misfits;
 use super::placement::Placement;
+use super::retry;
 use super::typed::Typed;
-use super::{retry, sources};
 use crate::checkpoint::Restored;
 use crate::data_dir::PipelineDir;
 use crate::operator::{Digest, Registry};
@@ -34,8 +34,6 @@ pub(super) struct Recovery {
     pub(super) recompute: Vec<Cut>,
     /// Those of them that a rollback was to make anew, and did not come to.
     redo: BTreeSet<BatchTime>,
-    /// How many rows each source had given to committed batches.
-    pub(super) given: BTreeMap<BatchTime, BTreeMap<String, u64>>,
     /// Batches that were cut and did not commit, in order.
     pub(super) unfinished: Vec<Cut>,
     /// How far each source had come with the checkpoint.
@@ -109,8 +107,6 @@ impl Recovery {
                 }
                 Record::Committed { batch, meters, .. } => {
                     committed.insert(*batch);
-                    let given = cuts.get(batch).map(|cut| (*batch, sources::rows_in(cut, meters)));
-                    recovery.given.extend(given);
                     recovery.redo.remove(batch);
                     if let Some(watch) = &mut recovery.watch {
                         watch.committed(*batch, meters);

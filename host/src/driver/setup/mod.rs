@@ -281,7 +281,6 @@ impl Setup {
             }
             recut(recovery.open_cuts(), &typed, &tables, &mut log)?;
         }
-        let given = std::mem::take(&mut recovery.given);
         let backlog = recovery.backlog();
         let Self { mode, clock, on_batch, .. } = self;
         let log = log.with_limits(self.ground.log);
@@ -298,7 +297,6 @@ impl Setup {
             mode,
             first,
             backlog,
-            given,
             ended,
             before,
             watch,

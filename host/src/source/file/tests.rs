@@ -283,6 +283,21 @@ fn given_a_file_that_vanishes_after_the_cut_when_its_block_is_read_then_the_erro
     assert!(error.starts_with(&format!("{} is gone", file.display())), "{error}");
 }
 
+#[test]
+fn given_a_file_whose_lines_have_moved_since_the_cut_when_a_block_of_it_is_read_then_the_error_names_it() {
+    let given = Given::new(Format::Text, 2);
+    let file = given.file("x", "aaa\nbbb\nccc\n");
+    let blocks = given.open(&file, false, None, Mode::Live).unwrap().cut(at(1), None).unwrap().blocks;
+    given.file("x", "aaaabbb\nccc\n");
+    assert_eq!(given.rows(&blocks[2..]), ["ccc"]);
+    let store = BlockStore::new(1);
+    let error = BlockReader::open(&blocks[1], &given.decoding, &store, NonZeroUsize::MIN).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!("no line of {} begins at byte 4 any more: an input file must not change", file.display())
+    );
+}
+
 proptest! {
     #[test]
     fn given_any_file_when_cut_at_any_block_size_and_limits_then_the_blocks_rows_are_those_of_the_whole(

@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use super::csv::CsvRows;
 use super::framing::{Framing, blank_is_row};
 use super::json::JsonRows;
-use super::records::{Chunk, Input, Listed, Records};
+use super::records::{Chunk, Input, Listed, Records, check_line_start};
 use super::structured::StructuredDecoder;
 use super::text::TextDecoder;
 use super::{Decoding, MAX_RECORD_BYTES};
@@ -111,6 +111,9 @@ impl BlockReader {
                 Rows::Records { records, decoder: chunk_decoder(decoding, *format, chunk_rows)? }
             }
             (Decoding::Records { format, .. }, BlockData::File { path, start, end }) => {
+                if Framing::of_file(*format) == Framing::Lines {
+                    check_line_start(path, *start)?;
+                }
                 let input = Input::file(path, *start, *end)?;
                 let records = Records::new(input, Framing::of_file(*format), blank_is_row(*format));
                 Rows::Records { records, decoder: chunk_decoder(decoding, *format, chunk_rows)? }

@@ -11,6 +11,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 
 use super::MAX_RECORD_BYTES;
 use super::framing::{Framing, Scanner, is_blank, trim_line_end};
+use super::schema::BYTE_ORDER_MARK;
 
 /// A chunk ends after the record that reaches this many bytes, however many rows were asked for: what comes of it, stage
 /// after stage, is to stay in a core's cache.
@@ -39,6 +40,23 @@ pub(in crate::source) fn open_file(path: &Path) -> Result<File> {
         ),
         _ => anyhow!(error).context(format!("opening {}", path.display())),
     })
+}
+
+/// Fails where a line of the file began at `start` when blocks were cut, and none does now.
+pub(super) fn check_line_start(path: &Path, start: u64) -> Result<()> {
+    // What is before the first line is nothing, or a byte order mark.
+    if start <= BYTE_ORDER_MARK.len() as u64 {
+        return Ok(());
+    }
+    let mut file = open_file(path)?;
+    let mut before = Vec::new();
+    file.seek(SeekFrom::Start(start - 1))
+        .and_then(|_| file.take(1).read_to_end(&mut before))
+        .with_context(|| format!("reading {} before byte {start}", path.display()))?;
+    if before != b"\n" {
+        bail!("no line of {} begins at byte {start} any more: an input file must not change", path.display());
+    }
+    Ok(())
 }
 
 /// A range of a file, of which `buffer[start..end]` is in memory.

@@ -19,7 +19,7 @@ use crate::source::file::list_files;
 
 /// How many rows are looked at.
 const INFER_ROWS: usize = 1000;
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The schema of text: one column, `line utf8`.
 pub(super) fn text_schema() -> SchemaRef {
