@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its case should fail there")]
 
+use std::collections::HashSet;
+
 use weir_tests::output::{Row, Tree};
 use weir_tests::{Folder, each};
 
@@ -20,6 +22,7 @@ const PIPELINE: &str = r#"
     columns.value = { kind = "float", min = -1000.0, max = 1000.0 }
     columns.text = { kind = "words", length = 40, vocabulary = 300 }
     columns.n = { kind = "sequence" }
+    columns.member = { kind = "integer", min = 0, max = 400000 }
 
     [operators.lines]
     sql = "SELECT text AS line, user FROM posts WHERE n % 3 <> 1"
@@ -44,6 +47,13 @@ const PIPELINE: &str = r#"
     aggregate = "float-sum@0.1.0"
     inputs = ["posts"]
     key = ["user"]
+    [operators.members]
+    sql = "SELECT concat('member ', member) AS member, value FROM posts"
+    inputs = ["posts"]
+    [operators.member_sums]
+    aggregate = "float-sum@0.1.0"
+    inputs = ["members"]
+    key = ["member"]
     [operators.total]
     aggregate = "float-sum@0.1.0"
     inputs = ["posts"]
@@ -53,12 +63,13 @@ const PIPELINE: &str = r#"
     key = ["word"]
 "#;
 
-const SINKS: [(&str, &str); 8] = [
+const SINKS: [(&str, &str); 9] = [
     ("words", "json"),
     ("tags", "csv"),
     ("counts", "json"),
     ("top", "json"),
     ("sums", "json"),
+    ("member_sums", "json"),
     ("total", "json"),
     ("stamped", "parquet"),
     ("posts", "parquet"),
@@ -100,12 +111,18 @@ fn given_the_same_rows_when_run_with_other_partitions_threads_and_chunks_then_ev
 #[test]
 fn given_float_sums_when_compared_with_a_plain_sum_then_they_are_close_and_yet_the_same_in_every_run() {
     let folder = run(CUTS[3], &pipeline(CUTS[3]));
-    let of_all = |rows: Vec<&Row>| rows.iter().map(|row| row["sum"].as_f64().expect("a number")).sum::<f64>();
-    let (sums, totals) = (folder.batches("out/sums"), folder.batches("out/total"));
+    let of_all = |rows: &[Row]| rows.iter().map(|row| row["sum"].as_f64().expect("a number")).sum::<f64>();
+    let [sums, member_sums, totals] =
+        ["sums", "member_sums", "total"].map(|name| folder.batches(&format!("out/{name}")));
     for (batch, users) in &sums.0 {
+        let members = &member_sums.0[batch];
         assert_eq!(users.len(), 7);
-        let (by_user, total) = (of_all(users.iter().collect()), of_all(totals.0[batch].iter().collect()));
-        assert!((by_user - total).abs() < 1e-6 * total.abs().max(1.0), "{by_user} and {total}");
+        let keys: HashSet<&str> = members.iter().filter_map(|row| row["member"].as_str()).collect();
+        assert!(keys.len() == members.len() && members.len() > 9_000, "a row for each of very many members");
+        let total = of_all(&totals.0[batch]);
+        for sum in [of_all(users), of_all(members)] {
+            assert!((sum - total).abs() < 1e-6 * total.abs().max(1.0), "{sum} and {total}");
+        }
     }
 }
 

@@ -138,7 +138,7 @@ impl Worker {
         let accumulator = Arc::new(self.node.accumulator.schema());
         let accumulators =
             of_columns(accumulator.clone(), partials.columns()[columns..].to_vec(), partials.num_rows())?;
-        let sorted = take_rows(&accumulators, &order)?;
+        let sorted = grouping.sorted(accumulators, || &order)?;
         // A key is in one segment, its key group: the first of its rows tells.
         let firsts: UInt32Array = bounds[..bounds.len() - 1].iter().map(|&b| order.value(b as usize)).collect();
         let segments = take(segments, &firsts, None)?;

@@ -10,7 +10,7 @@ use datafusion::physical_plan::aggregates::order::GroupOrdering;
 
 use super::segment::runs;
 use super::text_groups::TextGroups;
-use crate::rows::of_columns;
+use crate::rows::{of_columns, take as take_rows};
 
 /// Groups rows as they come.
 pub(super) struct Grouper {
@@ -95,6 +95,18 @@ pub(super) struct Grouping {
 }
 
 impl Grouping {
+    /// Each row a group of its own.
+    pub(super) fn of_each(keys: RecordBatch) -> Self {
+        let ids = (0..keys.num_rows() as u32).collect();
+        Self { keys, ids }
+    }
+
+    /// Rows sorted by group, of those that were added.
+    pub(super) fn sorted<'a>(&self, rows: RecordBatch, order: impl FnOnce() -> &'a UInt32Array) -> Result<RecordBatch> {
+        // Groups are in order of their first row: where each has one, they are in order already.
+        Ok(if self.keys.num_rows() == self.ids.len() { rows } else { take_rows(&rows, order())? })
+    }
+
     /// Where each group starts among the rows sorted by group, and where the last one ends.
     pub(super) fn bounds(&self) -> Vec<u32> {
         let mut bounds = vec![0; self.keys.num_rows() + 1];

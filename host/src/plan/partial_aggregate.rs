@@ -3,6 +3,9 @@
 //! Rows are folded segment by segment, never across segments, and a key's rows of a segment are folded in one call, or
 //! in runs of a fixed length where there are very many. So the tree in which rows are folded depends on the segments
 //! alone: not on partitions, threads or the size of a call. Floating-point sums come out the same.
+//!
+//! Where a segment has hardly a key twice, there is nothing to fold: each of its rows becomes an accumulator of its own, and
+//! nobody looks for keys before the shuffle has brought those of all segments together.
 
 use std::sync::Arc;
 
@@ -16,7 +19,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::group::{Grouper, calls, rebased};
+use super::group::{Grouper, Grouping, calls, rebased};
 use super::metered::Metered;
 use super::node::{Node, Task};
 use super::offload::{Work, through};
@@ -28,6 +31,10 @@ use crate::rows::{Columns, concat as concat_rows, of_columns, take as take_rows}
 
 /// Most rows of a key that one accumulator is made from at first.
 const RUN: u32 = 65_536;
+
+/// In how many places of a segment it is looked whether keys come twice, and at how many rows in each.
+const PLACES: usize = 4;
+const PLACE_ROWS: usize = 1024;
 
 /// Folds rows to one accumulator for each key of each segment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -131,15 +138,19 @@ impl Worker {
     }
 
     fn fold(&mut self, segment: u32, batches: &[RecordBatch]) -> Result<Option<RecordBatch>> {
-        let mut grouper = Grouper::expecting(self.key.clone(), self.keys)?;
-        let mut count = 0;
-        for batch in batches {
-            let keys: Vec<_> = self.node.key.iter().map(|&i| batch.column(i).clone()).collect();
-            grouper.add(&keys, batch.num_rows())?;
-            count += batch.num_rows();
-        }
-        let grouping = grouper.finish()?;
-        self.keys = grouping.keys.num_rows();
+        let keys: Vec<RecordBatch> = batches.iter().map(|b| b.project(&self.node.key)).collect::<Result<_, _>>()?;
+        let count = keys.iter().map(RecordBatch::num_rows).sum();
+        let grouping = if hardly_any_twice(&self.key, &keys, count)? {
+            Grouping::of_each(concat_rows(&Arc::new(self.key.clone()), &keys)?)
+        } else {
+            let mut grouper = Grouper::expecting(self.key.clone(), self.keys)?;
+            for keys in &keys {
+                grouper.add(keys.columns(), keys.num_rows())?;
+            }
+            let grouping = grouper.finish()?;
+            self.keys = grouping.keys.num_rows();
+            grouping
+        };
         let group_bounds = grouping.bounds();
         let (bounds, group_of) = units(&group_bounds);
         let order = std::cell::OnceCell::new();
@@ -149,7 +160,7 @@ impl Worker {
             of_columns(Arc::new(Schema::empty()), vec![], count)?
         } else {
             let parts = batches.iter().map(|b| b.project(reads)).collect::<Result<Vec<_>, _>>()?;
-            take_rows(&concat_rows(parts[0].schema_ref(), &parts)?, order())?
+            grouping.sorted(concat_rows(parts[0].schema_ref(), &parts)?, order)?
         };
 
         let call = &self.node.call;
@@ -187,12 +198,36 @@ impl Worker {
         if survivors.is_empty() {
             return Ok(None);
         }
-        let keys = take_rows(&grouping.keys, &UInt32Array::from(survivors))?;
+        let all_left = survivors.iter().copied().eq(0..grouping.keys.num_rows() as u32);
+        let keys = if all_left { grouping.keys } else { take_rows(&grouping.keys, &UInt32Array::from(survivors))? };
         let accumulators = concat_rows(&Arc::new(self.node.accumulator.schema()), &accumulators)?;
         let columns = [keys.columns(), accumulators.columns()].concat();
         let rows = of_columns(self.partial.clone(), columns, keys.num_rows())?;
         attach_constant(rows, segment).map(Some)
     }
+}
+
+/// Whether so few rows of a segment have the key of another that they are not worth looking for: folded by key, it would
+/// have three quarters of its rows at least. Told from some rows in a few places of the segment, whatever batches it comes in.
+fn hardly_any_twice(key: &Schema, batches: &[RecordBatch], count: usize) -> Result<bool> {
+    if key.fields().is_empty() || count < 2 * PLACES * PLACE_ROWS {
+        return Ok(false);
+    }
+    let mut grouper = Grouper::new(key.clone())?;
+    for place in 0..PLACES {
+        let mut skip = place * count / PLACES;
+        let mut wanted = PLACE_ROWS;
+        for batch in batches {
+            let before = skip.min(batch.num_rows());
+            let keys = batch.slice(before, wanted.min(batch.num_rows() - before));
+            grouper.add(keys.columns(), keys.num_rows())?;
+            (skip, wanted) = (skip - before, wanted - keys.num_rows());
+        }
+    }
+    let seen = PLACES * PLACE_ROWS;
+    let twice = seen - grouper.finish()?.keys.num_rows();
+    // Pairs of rows grow with the square of the rows: `twice` of `seen` are (count / seen)² times as many of all.
+    Ok(4 * twice * count <= seen * seen)
 }
 
 /// Cuts groups into runs of at most [`RUN`] rows: their bounds, and each run's group.
@@ -208,4 +243,49 @@ fn units(group_bounds: &[u32]) -> (Vec<u32>, Vec<u32>) {
         }
     }
     (bounds, group_of)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, StringArray};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ROWS: usize = 40_000;
+
+    fn users(user: impl Fn(usize) -> usize) -> RecordBatch {
+        let users: StringArray = (0..ROWS).map(|row| Some(format!("u{}", user(row)))).collect();
+        RecordBatch::try_from_iter([("user", Arc::new(users) as ArrayRef)]).expect("a column of as many rows")
+    }
+
+    fn is_left_alone(batches: &[RecordBatch]) -> bool {
+        let count = batches.iter().map(RecordBatch::num_rows).sum();
+        hardly_any_twice(batches[0].schema_ref(), batches, count).expect("keys of text")
+    }
+
+    #[test]
+    fn rows_are_folded_by_key_where_that_takes_many_of_them_away() {
+        assert!(is_left_alone(&[users(|row| row)]));
+        assert!(is_left_alone(&[users(|row| row * 7919 % 100_003)]));
+        assert!(!is_left_alone(&[users(|row| row * 7919 % 20_011)]), "half of the rows have the key of another");
+        assert!(!is_left_alone(&[users(|row| row.min(ROWS / 3))]), "one key in all rows but the first");
+        assert!(!is_left_alone(&[users(|row| if row % 10 == 0 { 0 } else { row })]), "one key in every tenth row");
+        assert!(!is_left_alone(&[users(|row| row).slice(0, 8_000)]), "few rows");
+        assert!(!is_left_alone(&[users(|row| row).project(&[]).expect("no columns")]), "no key");
+    }
+
+    proptest! {
+        #[test]
+        fn whether_rows_are_folded_by_key_does_not_depend_on_the_batches_that_they_come_in(
+            mut ends in prop::collection::vec(0..ROWS, 0..20),
+            keys in 40_000usize..200_000,
+        ) {
+            let rows = users(|row| row * row % keys);
+            ends.extend([0, ROWS]);
+            ends.sort_unstable();
+            let batches: Vec<_> = ends.windows(2).map(|ends| rows.slice(ends[0], ends[1] - ends[0])).collect();
+            prop_assert_eq!(is_left_alone(&batches), is_left_alone(&[rows]));
+        }
+    }
 }

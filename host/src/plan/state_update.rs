@@ -92,12 +92,6 @@ struct Worker {
     states: RowBytes,
 }
 
-impl<'k> Unit<'k> {
-    fn entry(&self) -> Option<&'k Entry> {
-        self.known.map(|(_, entry)| entry)
-    }
-}
-
 /// The rows of a partition, by key.
 struct Input {
     /// In canonical order.
@@ -120,7 +114,7 @@ struct Unit<'k> {
     group: u32,
     key: &'k [u8],
     /// What is kept of it.
-    known: Option<(&'k Key, &'k Entry)>,
+    known: Option<&'k Entry>,
     /// Which of [`Input::keys`] it is, if it has rows.
     place: Option<usize>,
     cause: Cause,
@@ -151,7 +145,9 @@ impl Worker {
 
     fn run(mut self, keyed: Arc<Keyed>, input: &Input, partition: usize, groups: &[u32]) -> Result<Vec<RecordBatch>> {
         let units = self.units(&keyed, input, groups);
-        let mut delta: Vec<(u32, Changes)> = groups.iter().map(|group| (*group, Vec::new())).collect();
+        let count = |group| units.partition_point(|u| u.group <= group) - units.partition_point(|u| u.group < group);
+        let mut delta: Vec<(u32, Changes)> =
+            groups.iter().map(|&group| (group, Vec::with_capacity(count(group)))).collect();
         let mut out = Vec::new();
         let mut rejected = 0;
         for call in calls(&units, self.node.call.chunk_rows.max(1)) {
@@ -190,8 +186,8 @@ impl Worker {
             let first = next;
             while next < count && input.group(next) == group {
                 let key = input.key(next);
-                let known = states.get_key_value(key);
-                let timer = known.is_some_and(|(_, entry)| entry.due(now, None) == Some(Due::Timer));
+                let known = states.get(key);
+                let timer = known.is_some_and(|entry| entry.due(now, None) == Some(Due::Timer));
                 let cause = if timer { Cause::Timer } else { Cause::Rows };
                 let rows = input.bounds[next]..input.bounds[next + 1];
                 units.push(Unit { group, key, known, place: Some(next), cause, rows });
@@ -221,7 +217,7 @@ impl Worker {
             units.extend(others.map(|(key, entry, cause)| Unit {
                 group,
                 key,
-                known: Some((key, entry)),
+                known: Some(entry),
                 place: None,
                 cause,
                 rows: at..at,
@@ -248,7 +244,7 @@ impl Worker {
         let mut groups = vec![0];
         groups.extend(units.iter().map(|unit| unit.rows.end - first));
         let blank = self.states.blank();
-        let previous = units.iter().map(|unit| unit.entry().map_or(blank, |entry| &*entry.state));
+        let previous = units.iter().map(|unit| unit.known.map_or(blank, |entry| &*entry.state));
         let previous = self.states.decode(previous)?;
         let present: BooleanBuffer = units.iter().map(|unit| unit.known.is_some()).collect();
         let causes: Vec<Cause> = units.iter().map(|unit| unit.cause).collect();
@@ -274,9 +270,10 @@ impl Worker {
     fn changes(&self, units: &[Unit<'_>], updates: &Updates, delta: &mut [(u32, Changes)]) -> Result<()> {
         let now = self.batch.time.as_millis();
         let next = self.states.encode_each(&updates.next)?;
+        let mut at = 0;
         for (((unit, fate), timer), state) in units.iter().zip(&updates.fates).zip(&updates.timers).zip(next) {
-            let last = if unit.rows.is_empty() { unit.entry().map_or(now, |entry| entry.last) } else { now };
-            let change = match (fate, unit.entry()) {
+            let last = if unit.rows.is_empty() { unit.known.map_or(now, |entry| entry.last) } else { now };
+            let change = match (fate, unit.known) {
                 // Called for the last time, whatever it answered.
                 _ if unit.cause == Cause::Idle => None,
                 (Fate::Remove, _) => None,
@@ -291,10 +288,9 @@ impl Worker {
             if change.is_none() && unit.known.is_none() {
                 continue;
             }
-            if let Ok(place) = delta.binary_search_by_key(&unit.group, |(group, _)| *group) {
-                let key = unit.known.map_or_else(|| Key::from(unit.key), |(key, _)| key.clone());
-                delta[place].1.push((key, change));
-            }
+            // Both are in the order of groups.
+            at += delta[at..].iter().take_while(|(group, _)| *group < unit.group).count();
+            delta[at].1.push((Key::from(unit.key), change));
         }
         Ok(())
     }
@@ -330,7 +326,7 @@ impl Input {
         let sorted = if operator.reads().is_empty() {
             of_columns(Arc::new(Schema::empty()), vec![], rows.num_rows())?
         } else {
-            take_rows(&rows.project(operator.reads())?, &order)?
+            grouping.sorted(rows.project(operator.reads())?, || &order)?
         };
         let key_bytes = (grouping.keys.num_columns() > 0).then(|| keys.encode(grouping.keys.columns())).transpose()?;
         Ok(Self { keys: grouping.keys, key_bytes, rows, segments, bounds, order, sorted })

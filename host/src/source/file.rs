@@ -21,7 +21,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
 use super::format::framing::{Framing, blank_is_row};
-use super::format::records::{Input, Records, open_file};
+use super::format::records::{Input, MUST_NOT_CHANGE, Records, open_file};
 use super::format::{csv_header, records_start};
 use super::pace::Pace;
 use super::{FilePlace, FilesMoved, FilesPosition, Mode, Moved, Position, Source, SourceContext, SourceCut};
@@ -286,7 +286,7 @@ impl OpenFile {
         };
         let passed = passed().with_context(|| format!("looking for the end of a line in {}", self.path.display()))?;
         if passed == 0 {
-            bail!("{} is shorter than it was: an input file must not change", self.path.display());
+            bail!("{} is shorter than it was{MUST_NOT_CHANGE}", self.path.display());
         }
         // What has been added since is not read.
         Ok((from - 1 + passed as u64).min(self.length))

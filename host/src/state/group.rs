@@ -3,8 +3,9 @@
 //! What is due is found through an index from times to keys, in which a key stands once, at its wake time or earlier;
 //! found too early, it is put back. So a key that is touched often costs the index nothing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
+use indexmap::IndexMap;
 use smallvec::SmallVec;
 
 /// A key's values, as [`super::RowBytes`] gives them. Names, numbers and the like lie where the key's entry lies, so that
@@ -60,7 +61,8 @@ impl Entry {
 /// The keys of one key group.
 #[derive(Debug, Clone, Default)]
 pub struct Group {
-    entries: HashMap<Key, Entry, ahash::RandomState>,
+    /// One behind the other, and a table of their places: to find a key takes one look at what lies far away.
+    entries: IndexMap<Key, Entry, ahash::RandomState>,
     /// Of all keys and states.
     bytes: u64,
     index: BTreeMap<u64, Vec<Key>>,
@@ -149,7 +151,7 @@ impl Group {
         for (key, change) in changes {
             match change.take() {
                 None => {
-                    let gone = self.entries.remove(key);
+                    let gone = self.entries.swap_remove(key);
                     self.bytes -= gone.map_or(0, |entry| size(key, &entry));
                 }
                 Some(Change { state, last, timer }) => {

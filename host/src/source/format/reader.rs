@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use super::csv::CsvRows;
 use super::framing::{Framing, blank_is_row};
 use super::json::JsonRows;
-use super::records::{Chunk, Input, Listed, Records, check_line_start};
+use super::records::{Chunk, Input, Listed, MUST_NOT_CHANGE, Records, check_line_start};
 use super::structured::StructuredDecoder;
 use super::text::TextDecoder;
 use super::{Decoding, MAX_RECORD_BYTES};
@@ -176,9 +176,7 @@ impl BlockReader {
         if let Some(expected) = self.expected
             && read != expected.get()
         {
-            bail!(
-                "there were {expected} records when the batch was cut and are {read} now: an input file must not change"
-            );
+            bail!("there were {expected} records when the batch was cut and are {read} now{MUST_NOT_CHANGE}");
         }
         Ok(())
     }

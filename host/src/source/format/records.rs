@@ -20,6 +20,9 @@ const MAX_CHUNK_BYTES: usize = 256 << 10;
 const READ_BYTES: usize = 256 << 10;
 /// How much of a record that is too long is kept to show.
 const HEAD_BYTES: usize = 4 << 10;
+/// How errors about a file that is not what it was when it was cut go on.
+pub(in crate::source) const MUST_NOT_CHANGE: &str =
+    ": an input file must not change; put it back as it was, or begin anew with `weir run --fresh`";
 
 /// Where the bytes of a block come from, a window of them at a time.
 #[derive(Debug)]
@@ -54,7 +57,7 @@ pub(super) fn check_line_start(path: &Path, start: u64) -> Result<()> {
         .and_then(|_| file.take(1).read_to_end(&mut before))
         .with_context(|| format!("reading {} before byte {start}", path.display()))?;
     if before != b"\n" {
-        bail!("no line of {} begins at byte {start} any more: an input file must not change", path.display());
+        bail!("no line of {} begins at byte {start} any more{MUST_NOT_CHANGE}", path.display());
     }
     Ok(())
 }
@@ -128,7 +131,7 @@ impl FileRange {
             }
         };
         if read == 0 {
-            bail!("{} is {} bytes shorter than it was: an input file must not change", self.path.display(), self.left);
+            bail!("{} is {} bytes shorter than it was{MUST_NOT_CHANGE}", self.path.display(), self.left);
         }
         self.left -= read as u64;
         self.end += read;
