@@ -210,7 +210,7 @@ impl Worker {
 /// Whether so few rows of a segment have the key of another that they are not worth looking for: folded by key, it would
 /// have three quarters of its rows at least. Told from some rows in a few places of the segment, whatever batches it comes in.
 fn hardly_any_twice(key: &Schema, batches: &[RecordBatch], count: usize) -> Result<bool> {
-    if key.fields().is_empty() || count < 2 * PLACES * PLACE_ROWS {
+    if key.fields().is_empty() || count < 4 * PLACES * PLACE_ROWS {
         return Ok(false);
     }
     let mut grouper = Grouper::new(key.clone())?;
@@ -271,7 +271,7 @@ mod tests {
         assert!(!is_left_alone(&[users(|row| row * 7919 % 20_011)]), "half of the rows have the key of another");
         assert!(!is_left_alone(&[users(|row| row.min(ROWS / 3))]), "one key in all rows but the first");
         assert!(!is_left_alone(&[users(|row| if row % 10 == 0 { 0 } else { row })]), "one key in every tenth row");
-        assert!(!is_left_alone(&[users(|row| row).slice(0, 8_000)]), "few rows");
+        assert!(!is_left_alone(&[users(|row| row).slice(0, 16_000)]), "few rows");
         assert!(!is_left_alone(&[users(|row| row).project(&[]).expect("no columns")]), "no key");
     }
 
