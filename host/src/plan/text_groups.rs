@@ -16,6 +16,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// Keys up to this length are wholly in their head.
 const SHORT: usize = 15;
 
+/// What a group's head has above the place of a long key.
+const LONG: u128 = (SHORT as u128 + 1) << (SHORT * 8);
+
 /// Keys that are looked for together, so that the memory is asked for the slots of all of them at once.
 const AHEAD: usize = 16;
 
@@ -31,13 +34,15 @@ pub(super) struct TextGroups {
     slots: Vec<Slot>,
     /// Drawn afresh for each table, so that no input can be made to collide. No result depends on them.
     seeds: [u64; 2],
+    /// The keys: the head of a short one, and of a long one, where it lies in `long`.
     heads: Vec<u128>,
+    long: Vec<u8>,
     /// The first group that the table finds.
     first: usize,
-    offsets: Vec<i32>,
-    data: Vec<u8>,
     /// The group of null, once there is one.
     null: Option<u32>,
+    /// Whether all keys that were added are text.
+    is_text: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -108,10 +113,10 @@ impl TextGroups {
             slots: vec![Slot::FREE; slots_for(keys)],
             seeds: [random.hash_one(0), random.hash_one(1)],
             heads: Vec::new(),
+            long: Vec::new(),
             first: 0,
-            offsets: vec![0],
-            data: Vec::new(),
             null: None,
+            is_text: true,
         }
     }
 
@@ -135,7 +140,10 @@ impl TextGroups {
     pub(super) fn add(&mut self, keys: &ArrayRef, groups: &mut Vec<u32>) -> Result<()> {
         match keys.data_type() {
             DataType::Utf8 => self.add_all(&Values::of(keys.as_bytes::<Utf8Type>()), groups),
-            _ => self.add_all(&Values::of(keys.as_bytes::<BinaryType>()), groups),
+            _ => {
+                self.is_text = false;
+                self.add_all(&Values::of(keys.as_bytes::<BinaryType>()), groups)
+            }
         }
     }
 
@@ -172,9 +180,29 @@ impl TextGroups {
     pub(super) fn keys(self, key: &DataType) -> Result<ArrayRef> {
         let count = self.len();
         let nulls = self.null.map(|null| (0..count).map(|group| group != null as usize).collect::<NullBuffer>());
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        let data = Buffer::from_vec(self.data);
+        let total = self.heads.iter().map(|head| head_length(*head)).sum();
+        i32::try_from(total).map_err(|_| too_much())?;
+        let (mut data, mut offsets) = (vec![0; total + SHORT + 1], Vec::with_capacity(count + 1));
+        let mut at = 0;
+        offsets.push(0);
+        for &head in &self.heads {
+            let length = head_length(head);
+            if is_long(head) {
+                data[at..at + length].copy_from_slice(self.long(head));
+            } else {
+                // With what is behind it in its head, for the next to write over.
+                data[at..at + SHORT + 1].copy_from_slice(&head.to_le_bytes());
+            }
+            at += length;
+            offsets.push(at as i32);
+        }
+        data.truncate(total);
+        let (offsets, data) = (OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(data));
         Ok(match key {
+            DataType::Utf8 if self.is_text => {
+                // SAFETY: offsets rise from 0 to the data's end, and between two of them is all of a key, which was text.
+                Arc::new(unsafe { GenericByteArray::<Utf8Type>::new_unchecked(offsets, data, nulls) })
+            }
             DataType::Utf8 => Arc::new(GenericByteArray::<Utf8Type>::try_new(offsets, data, nulls)?),
             _ => Arc::new(GenericByteArray::<BinaryType>::try_new(offsets, data, nulls)?),
         })
@@ -212,10 +240,11 @@ impl TextGroups {
     /// Whether a slot is the key's.
     #[inline]
     fn is_that(&self, slot: Slot, head: u128, hash: u32, key: &[u8]) -> bool {
-        slot.hash == hash
-            && !slot.is_free()
-            && self.heads[slot.group as usize] == head
-            && (key.len() <= SHORT || self.key(slot.group) == key)
+        if slot.hash != hash || slot.is_free() {
+            return false;
+        }
+        let found = self.heads[slot.group as usize];
+        if key.len() <= SHORT { found == head } else { is_long(found) && self.long(found) == key }
     }
 
     /// The key's group, or the free slot where it belongs.
@@ -247,9 +276,10 @@ impl TextGroups {
         (product as u64 ^ (product >> 64) as u64) as u32
     }
 
-    fn key(&self, group: u32) -> &[u8] {
-        let group = group as usize;
-        &self.data[self.offsets[group] as usize..self.offsets[group + 1] as usize]
+    /// The long key that lies where its head says.
+    fn long(&self, head: u128) -> &[u8] {
+        let start = (head >> 32) as u32 as usize;
+        &self.long[start..start + head_length(head)]
     }
 
     #[cold]
@@ -265,12 +295,14 @@ impl TextGroups {
 
     fn push(&mut self, head: u128, key: &[u8]) -> Result<u32> {
         let group = self.len() as u32;
-        let end = i32::try_from(self.data.len() + key.len()).map_err(|_| {
-            DataFusionError::Execution("a partition has more than 2 GiB of different keys: use more partitions".into())
-        })?;
-        self.heads.push(head);
-        self.data.extend_from_slice(key);
-        self.offsets.push(end);
+        if key.len() <= SHORT {
+            self.heads.push(head);
+        } else {
+            let (start, end) = (self.long.len(), self.long.len() + key.len());
+            i32::try_from(end).map_err(|_| too_much())?;
+            self.heads.push(LONG | (start as u128) << 32 | key.len() as u128);
+            self.long.extend_from_slice(key);
+        }
         Ok(group)
     }
 
@@ -285,6 +317,19 @@ impl TextGroups {
             self.slots[at] = slot;
         }
     }
+}
+
+fn too_much() -> DataFusionError {
+    DataFusionError::Execution("a partition has more than 2 GiB of different keys: use more partitions".into())
+}
+
+fn is_long(head: u128) -> bool {
+    head >= LONG
+}
+
+/// The length of the key that a group's head is of.
+fn head_length(head: u128) -> usize {
+    if is_long(head) { head as u32 as usize } else { (head >> (SHORT * 8)) as usize }
 }
 
 /// How many slots a table has for so many keys: at most half of them are taken, so that probes stay short.

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, HashSet};
 use indexmap::IndexMap;
 use smallvec::SmallVec;
 
+use super::marks::Marks;
+
 /// A key's values, as [`super::RowBytes`] gives them. Names, numbers and the like lie where the key's entry lies, so that
 /// finding one is one look at the memory.
 pub type Key = SmallVec<[u8; 24]>;
@@ -74,9 +76,9 @@ impl Group {
         self.entries.get(key)
     }
 
-    /// The same, with the key as it is kept.
-    pub fn get_key_value(&self, key: &[u8]) -> Option<(&Key, &Entry)> {
-        self.entries.get_key_value(key)
+    /// The key at a place, of which there are as many as keys.
+    pub(super) fn at(&self, place: usize) -> Option<(&Key, &Entry)> {
+        self.entries.get_index(place)
     }
 
     /// All keys, in no order.
@@ -147,22 +149,36 @@ impl Group {
         self.index.range(..=now).next().is_none()
     }
 
-    pub(super) fn apply(&mut self, now: u64, timeout: Option<u64>, changes: &mut [(Key, Option<Change>)]) {
+    /// Changes keys, and marks those that it has changed, if somebody wants to know.
+    pub(super) fn apply(
+        &mut self,
+        now: u64,
+        timeout: Option<u64>,
+        changes: &mut [(Key, Option<Change>)],
+        mut marks: Option<&mut Marks>,
+    ) {
         for (key, change) in changes {
             match change.take() {
                 None => {
-                    let gone = self.entries.swap_remove(key);
-                    self.bytes -= gone.map_or(0, |entry| size(key, &entry));
+                    let Some((place, key, entry)) = self.entries.swap_remove_full(key) else { continue };
+                    self.bytes -= size(&key, &entry);
+                    if let Some(marks) = &mut marks {
+                        marks.remove(key, place, self.entries.len());
+                    }
                 }
                 Some(Change { state, last, timer }) => {
-                    let entry = match self.entries.get_mut(key) {
-                        Some(entry) => {
+                    let place = match self.entries.get_full_mut(key) {
+                        Some((place, _, entry)) => {
                             self.bytes -= size(key, entry);
                             (entry.state, entry.last, entry.timer) = (state, last, timer);
-                            entry
+                            place
                         }
-                        None => self.entries.entry(key.clone()).or_insert(Entry { state, last, timer, indexed: 0 }),
+                        None => self.entries.insert_full(key.clone(), Entry { state, last, timer, indexed: 0 }).0,
                     };
+                    if let Some(marks) = &mut marks {
+                        marks.set(place);
+                    }
+                    let entry = &mut self.entries[place];
                     self.bytes += size(key, entry);
                     let wake = entry.wake(timeout);
                     if wake != 0 && (entry.indexed == 0 || wake < entry.indexed) {

@@ -4,13 +4,14 @@
 //! between the store and whoever reads it, and copied when a batch changes it while somebody still reads: reading never
 //! waits for a batch, nor a batch for a reader.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
-use super::group::{Change, Changes, Group, Key};
+use super::group::{Changes, Group};
+use super::marks::Marks;
 
 /// What an operator keeps for each key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +101,8 @@ struct Shelves {
 #[derive(Debug)]
 struct Shelf {
     keyed: Arc<Keyed>,
-    /// The keys of each group that have changed since that was last asked; empty where nobody asks.
-    changed: Vec<HashSet<Key, ahash::RandomState>>,
+    /// Which keys of each group have changed since that was last asked; none where nobody asks.
+    changed: Vec<Marks>,
 }
 
 impl Keyring {
@@ -111,7 +112,7 @@ impl Keyring {
         let mut shelves = self.lock();
         let is_new = shelves.operators.get(operator).is_none_or(|shelf| shelf.keyed.spec != spec);
         if is_new {
-            let changed = (0..groups).map(|_| HashSet::default()).collect();
+            let changed = (0..groups).map(|_| Marks::default()).collect();
             let groups = (0..groups).map(|_| Arc::default()).collect();
             let keyed = Arc::new(Keyed { spec, groups });
             shelves.operators.insert(operator.to_owned(), Shelf { keyed, changed });
@@ -159,7 +160,7 @@ impl Keyring {
         let mut shelves = self.lock();
         shelves.replaced = false;
         for shelf in shelves.operators.values_mut() {
-            shelf.changed.iter_mut().for_each(HashSet::clear);
+            shelf.changed.iter_mut().for_each(Marks::clear);
         }
     }
 
@@ -175,7 +176,7 @@ impl Keyring {
     /// A second keyring with the same states, which changes on its own from now on. Nobody asks it what has changed.
     pub(super) fn fork(&self) -> Self {
         let shelf = |(name, shelf): (&String, &Shelf)| {
-            let changed = shelf.changed.iter().map(|_| HashSet::default()).collect();
+            let changed = shelf.changed.iter().map(|_| Marks::default()).collect();
             (name.clone(), Shelf { keyed: shelf.keyed.clone(), changed })
         };
         let operators = self.lock().operators.iter().map(shelf).collect();
@@ -221,25 +222,19 @@ impl Shelf {
         let groups = keyed.groups.par_iter_mut().zip(&mut changes).zip(&mut self.changed);
         groups.for_each(|((group, changes), changed)| {
             let Some(changes) = changes else { return };
-            if tracked {
-                changed.extend(changes.iter().map(|(key, _)| key.clone()));
-            }
             if !(changes.is_empty() && group.is_quiet(delta.now)) {
-                Arc::make_mut(group).apply(delta.now, timeout, changes);
+                Arc::make_mut(group).apply(delta.now, timeout, changes, tracked.then_some(changed));
             }
         });
     }
 
     fn take_changed(&mut self, operator: &str) -> Changed {
         let groups = &self.keyed.groups;
-        let now = self.changed.par_iter_mut().enumerate().map(|(index, changed)| {
-            let as_it_is = |key: Key| {
-                let entry = groups[index].get(&key);
-                let change = entry.map(Change::of);
-                (key, change)
-            };
-            (index as u32, changed.drain().map(as_it_is).collect::<Changes>())
-        });
+        let now = self
+            .changed
+            .par_iter_mut()
+            .enumerate()
+            .map(|(index, changed)| (index as u32, changed.take(&groups[index])));
         let groups = now.filter(|(_, changes)| !changes.is_empty()).collect();
         Changed { operator: operator.to_owned(), spec: self.keyed.spec.clone(), groups }
     }
@@ -249,12 +244,12 @@ impl Shelf {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot set up its case should fail there")]
 
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use arrow::datatypes::Schema;
     use proptest::prelude::*;
 
-    use super::super::group::{Due, StateBytes};
+    use super::super::group::{Change, Due, Key, StateBytes};
     use super::*;
 
     fn ring(timeout: Option<u64>) -> Keyring {
@@ -327,6 +322,36 @@ mod tests {
     }
 
     proptest! {
+        /// Whoever follows the changes knows all states, and is told of no key that was left alone.
+        #[test]
+        fn changes_followed_are_the_states(
+            steps in prop::collection::vec((
+                prop::collection::btree_map(0_u8..150, prop::option::of(0_usize..3), 0..40), any::<bool>(),
+            ), 1..20),
+        ) {
+            let ring = ring(None);
+            ring.track();
+            let (mut followed, mut touched) = (BTreeMap::new(), BTreeSet::new());
+            for (now, (changes, is_asked)) in (1..).zip(steps) {
+                touched.extend(changes.keys().copied());
+                let state = |length| Change { state: StateBytes::from_elem(0, length), last: now, timer: 0 };
+                apply(&ring, now, changes.into_iter().map(|(k, length)| (key(k), length.map(state))).collect());
+                if is_asked {
+                    for (key, change) in ring.take_changed().unwrap().into_iter().flat_map(|c| c.groups).flat_map(|g| g.1) {
+                        prop_assert!(touched.contains(&key[0]));
+                        match change {
+                            Some(change) => followed.insert(key, (change.state, change.last)),
+                            None => followed.remove(&key),
+                        };
+                    }
+                    let keyed = ring.get("op").unwrap();
+                    let states = keyed.groups()[0].iter().map(|(k, e)| (k.clone(), (e.state.clone(), e.last)));
+                    prop_assert_eq!(&followed, &states.collect::<BTreeMap<_, _>>());
+                    touched.clear();
+                }
+            }
+        }
+
         /// What the index finds is what looking at every key would find, whatever happened before.
         #[test]
         fn the_index_misses_nothing(

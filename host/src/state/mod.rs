@@ -5,7 +5,8 @@
 //!
 //! Who reads from outside takes a [`Snapshot`]: all of the last commit, nothing of the batch at work.
 //!
-//! - [`keyed`]: a state for each key of an operator; [`group`]: the keys of one group, and when each is to be woken.
+//! - [`keyed`]: a state for each key of an operator; [`group`]: the keys of one group, and when each is to be woken;
+//!   `marks`: which of them have changed.
 //! - [`history`]: the rows of a stream's past batches, which windows are made of.
 //! - [`watermarks`]: how far each source has come in event time.
 //! - [`row_bytes`]: rows as bytes, the form in which keys and states are kept.
@@ -13,6 +14,7 @@
 pub mod group;
 pub mod history;
 pub mod keyed;
+mod marks;
 pub mod row_bytes;
 pub mod watermarks;
 
