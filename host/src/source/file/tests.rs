@@ -210,6 +210,28 @@ fn given_most_files_of_a_batch_when_cut_then_each_has_so_many_and_the_rest_of_on
 }
 
 #[test]
+fn given_most_files_of_a_batch_when_resumed_paced_or_watched_then_each_has_so_many_and_an_empty_one_counts() {
+    for (rate, watch) in [(None, false), (Some(3.0), false), (None, true)] {
+        let given = Given::new(Format::Text, 1000);
+        for (name, content) in [("1", "a\nb\n"), ("2", ""), ("3", "c\n"), ("4", "d\n"), ("5", "e\n")] {
+            given.file(name, content);
+        }
+        let mut position = Position::Start;
+        let mut rows = |second| {
+            let two = NonZeroUsize::new(2);
+            let mut source = given.source(given.folder.path(), watch, rate, two, Mode::Live).unwrap();
+            source.resume(&position).unwrap();
+            let cut = source.cut(at(second), None).unwrap();
+            position.follow(&cut.moved);
+            given.rows(&cut.blocks).concat()
+        };
+        assert_eq!([rows(1), rows(2)], ["ab", "cd"], "{rate:?}, {watch}");
+        given.file("0", "f\n");
+        assert_eq!(rows(3), if watch { "ef" } else { "e" });
+    }
+}
+
+#[test]
 fn given_a_rate_that_is_left_out_for_a_while_when_it_is_back_then_it_counts_anew() {
     let given = Given::new(Format::Text, 1000);
     let file = given.file("x", "a\nb\nc\nd\ne\n");
