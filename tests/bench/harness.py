@@ -29,8 +29,36 @@ def arguments(about, quick):
     """The options that every benchmark has."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=quick)
-    parser.add_argument("--weir", help="a built command to measure; by default it is built")
+    parser.add_argument("--weir", type=built, help="a built command to measure; by default it is built")
     return parser
+
+
+def built(text):
+    """A command that is there."""
+    if shutil.which(text) is None:
+        raise argparse.ArgumentTypeError(f"there is no command {text}; leave it out, and it is built")
+    return text
+
+
+def positive(text, kind=int):
+    """A number above 0."""
+    try:
+        number = kind(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no {'whole ' if kind is int else ''}number above 0")
+    return number
+
+
+def real(text):
+    """A number above 0, whole or not."""
+    return positive(text, float)
+
+
+def positives(text):
+    """Whole numbers above 0 with commas between them."""
+    return [positive(part) for part in text.split(",")]
 
 
 class Bench:
