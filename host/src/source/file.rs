@@ -225,10 +225,12 @@ impl Source for FileSource {
             Position::Rows(_) => bail!("it was no source of files"),
         };
         if let Some(FilePlace { path, length, .. }) = &position.current {
-            let now = open_file(path)?.metadata().with_context(|| format!("looking at {}", path.display()))?.len();
+            let now = path.metadata().with_context(|| format!("{} was not read to its end", path.display()))?.len();
             if now < *length {
-                let left = "was not read to its end, and is shorter now than it was";
-                bail!("{} {left}, {now} bytes and not {length}{MUST_NOT_CHANGE}", path.display());
+                bail!(
+                    "{} was not read to its end, and is shorter now than it was: {now} bytes, not {length}",
+                    path.display()
+                );
             }
         }
         // What was listed at the opening counts from the start; without a watch the list stays what it was.
