@@ -4,8 +4,7 @@ use std::str;
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow::array::StringArray;
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::array::StringBuilder;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
@@ -26,34 +25,26 @@ impl TextDecoder {
 
 impl ChunkDecoder for TextDecoder {
     fn decode(&mut self, chunk: Chunk<'_>, rejects: &mut Rejects) -> Result<RecordBatch> {
-        // A line is valid when the chunk is: a line end is never part of a character.
-        let all_valid = simdutf8::basic::from_utf8(chunk.bytes).is_ok();
-        let mut offsets = Vec::with_capacity(chunk.spans.len() + 1);
-        let mut values = Vec::with_capacity(chunk.bytes.len());
-        offsets.push(0);
+        // Lines are text where the chunk is: a line end is never part of a character.
+        let text = simdutf8::basic::from_utf8(chunk.bytes).ok();
+        let mut lines = StringBuilder::with_capacity(chunk.spans.len(), chunk.bytes.len());
         for (index, span) in chunk.spans.iter().enumerate() {
-            let line = chunk.text(span);
-            match problem(span, line, all_valid) {
-                Some(reason) => rejects.add(index, &chunk, reason),
-                None => {
-                    values.extend_from_slice(line);
-                    // A chunk is bounded to a few MiB, far from the end of i32.
-                    offsets.push(i32::try_from(values.len())?);
-                }
+            match line(&chunk, text, span) {
+                Ok(line) => lines.append_value(line),
+                Err(reason) => rejects.add(index, &chunk, reason),
             }
         }
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        let lines = StringArray::try_new(offsets, Buffer::from_vec(values), None)?;
-        Ok(RecordBatch::try_new(Arc::clone(&self.schema), vec![Arc::new(lines)])?)
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), vec![Arc::new(lines.finish())])?)
     }
 }
 
-fn problem(span: &Span, line: &[u8], all_valid: bool) -> Option<String> {
+/// A line of a chunk, which may be text as a whole, or why it is none.
+fn line<'a>(chunk: &Chunk<'a>, text: Option<&'a str>, span: &Span) -> Result<&'a str, String> {
     if span.too_long {
-        return Some(super::reader::too_long());
+        return Err(super::reader::too_long());
     }
-    if all_valid {
-        return None;
+    match text {
+        Some(text) => Ok(&text[span.text.clone()]),
+        None => str::from_utf8(chunk.text(span)).map_err(|error| super::reader::not_utf8(&error)),
     }
-    str::from_utf8(line).err().map(|error| super::reader::not_utf8(&error))
 }
