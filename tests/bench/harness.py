@@ -34,10 +34,11 @@ def arguments(about, quick):
 
 
 def built(text):
-    """A command that is there."""
-    if shutil.which(text) is None:
+    """Where a command lies."""
+    found = shutil.which(text)
+    if found is None:
         raise argparse.ArgumentTypeError(f"there is no command {text}; leave it out, and it is built")
-    return text
+    return pathlib.Path(found).resolve()
 
 
 def positive(text, kind=int):
@@ -71,7 +72,7 @@ class Bench:
         run("cargo", "build", "--release", "--target", WASM, *packages, cwd=ROOT)
         if weir is None:
             run("cargo", "build", "--release", "-p", "weir", "--bin", "weir", cwd=ROOT)
-        self.weir = pathlib.Path(weir).resolve() if weir else TARGET / "release" / "weir"
+        self.weir = weir or TARGET / "release" / "weir"
         for component in components:
             wasm = TARGET / WASM / "release" / f"{component.replace('-', '_')}.wasm"
             run(self.weir, "plugin", "register", wasm, env=self.environment)
@@ -262,7 +263,13 @@ def build_native():
 
 
 def run(*command, **options):
-    subprocess.run(command, check=True, stdout=sys.stderr, **options)
+    """Runs a command that a benchmark cannot do without."""
+    try:
+        ended = subprocess.run(command, stdout=sys.stderr, **options)
+    except FileNotFoundError:
+        sys.exit(f"there is no command {command[0]}: install it, or put it on PATH")
+    if ended.returncode != 0:
+        sys.exit(f"`{' '.join(map(str, command))}` failed with exit code {ended.returncode}; what it says is above")
 
 
 def instant(text):
@@ -297,7 +304,7 @@ def scratch():
 def save(name, arguments, results):
     """Writes a benchmark's results down, beside what was asked for and how busy the machine was."""
     about = {"arguments": vars(arguments), "cores": os.cpu_count(), "load": os.getloadavg()[0]}
-    (scratch() / f"{name}.json").write_text(json.dumps(about | results, indent=1) + "\n")
+    (scratch() / f"{name}.json").write_text(json.dumps(about | results, indent=1, default=str) + "\n")
 
 
 def table(head, rows):

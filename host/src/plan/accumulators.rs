@@ -41,7 +41,7 @@ impl ByKey {
             bounds.iter().take(encoded.len()).map(|&first| segments.value(order.value(first as usize) as usize));
         let keys = groups.zip(encoded).collect();
         let others: Vec<usize> = (columns..rows.num_columns()).collect();
-        let rows = take_rows(&rows.project(&others)?, &order)?;
+        let rows = grouping.sorted(rows.project(&others)?, || &order)?;
         Ok(Self { keys, bounds, rows })
     }
 }

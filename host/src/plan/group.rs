@@ -137,7 +137,7 @@ impl Grouping {
         Self { keys, ids }
     }
 
-    /// Rows sorted by group, of those that were added.
+    /// The rows that were added, or columns of them, sorted by group. `order` is asked only where they are not sorted already.
     pub(super) fn sorted<'a>(&self, rows: RecordBatch, order: impl FnOnce() -> &'a UInt32Array) -> Result<RecordBatch> {
         // Groups are in order of their first row: where each has one, they are in order already.
         Ok(if self.keys.num_rows() == self.ids.len() { rows } else { take_rows(&rows, order())? })

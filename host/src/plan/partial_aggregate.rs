@@ -4,13 +4,13 @@
 //! in runs of a fixed length where there are very many. So the tree in which rows are folded depends on the segments
 //! alone: not on partitions, threads or the size of a call. Floating-point sums come out the same.
 //!
-//! Where a segment has hardly a key twice, there is nothing to fold: each of its rows becomes an accumulator of its own, and
+//! Where a segment has hardly a key twice, which a sample of its rows tells, there is nothing to fold: each of its rows becomes an accumulator of its own, and
 //! nobody looks for keys before the shuffle has brought those of all segments together.
 
 use std::sync::Arc;
 
 use arrow::array::UInt32Array;
-
+use arrow::compute::take_arrays;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
@@ -18,6 +18,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::group::{Grouper, Grouping, calls, rebased};
 use super::metered::Metered;
@@ -32,9 +33,8 @@ use crate::rows::{Columns, concat as concat_rows, of_columns, take as take_rows}
 /// Most rows of a key that one accumulator is made from at first.
 const RUN: u32 = 65_536;
 
-/// In how many places of a segment it is looked whether keys come twice, and at how many rows in each.
-const PLACES: usize = 4;
-const PLACE_ROWS: usize = 1024;
+/// How many rows of a segment are looked at to tell whether keys come twice.
+const SAMPLE: usize = 4096;
 
 /// Folds rows to one accumulator for each key of each segment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -208,23 +208,26 @@ impl Worker {
 }
 
 /// Whether so few rows of a segment have the key of another that they are not worth looking for: folded by key, it would
-/// have three quarters of its rows at least. Told from some rows in a few places of the segment, whatever batches it comes in.
+/// have about three quarters of its rows at least. Told from rows here and there in the segment, always the same of as many:
+/// it matters neither what batches they come in nor in what order keys do.
 fn hardly_any_twice(key: &Schema, batches: &[RecordBatch], count: usize) -> Result<bool> {
-    if key.fields().is_empty() || count < 4 * PLACES * PLACE_ROWS {
+    if key.fields().is_empty() || count < 4 * SAMPLE {
         return Ok(false);
     }
+    let mut rows: Vec<usize> =
+        (0..SAMPLE as u64).map(|number| (xxh3_64(&number.to_le_bytes()) % count as u64) as usize).collect();
+    rows.sort_unstable();
+    rows.dedup();
     let mut grouper = Grouper::new(key.clone())?;
-    for place in 0..PLACES {
-        let mut skip = place * count / PLACES;
-        let mut wanted = PLACE_ROWS;
-        for batch in batches {
-            let before = skip.min(batch.num_rows());
-            let keys = batch.slice(before, wanted.min(batch.num_rows() - before));
-            grouper.add(keys.columns(), keys.num_rows())?;
-            (skip, wanted) = (skip - before, wanted - keys.num_rows());
-        }
+    let (mut rest, mut before) = (&rows[..], 0);
+    for batch in batches {
+        let end = before + batch.num_rows();
+        let (here, others) = rest.split_at(rest.partition_point(|row| *row < end));
+        let places = UInt32Array::from_iter_values(here.iter().map(|row| (row - before) as u32));
+        grouper.add(&take_arrays(batch.columns(), &places, None)?, here.len())?;
+        (rest, before) = (others, end);
     }
-    let seen = PLACES * PLACE_ROWS;
+    let seen = rows.len();
     let twice = seen - grouper.finish()?.keys.num_rows();
     // Pairs of rows grow with the square of the rows: `twice` of `seen` are (count / seen)² times as many of all.
     Ok(4 * twice * count <= seen * seen)
@@ -268,6 +271,10 @@ mod tests {
     fn rows_are_folded_by_key_where_that_takes_many_of_them_away() {
         assert!(is_left_alone(&[users(|row| row)]));
         assert!(is_left_alone(&[users(|row| row * 7919 % 100_003)]));
+        for keys in [5_000, 7_000, 12_000, 20_000] {
+            assert!(!is_left_alone(&[users(|row| row % keys)]), "{keys} keys by turns");
+        }
+        assert!(!is_left_alone(&[users(|row| row / 2)]), "each key twice in a row");
         assert!(!is_left_alone(&[users(|row| row * 7919 % 20_011)]), "half of the rows have the key of another");
         assert!(!is_left_alone(&[users(|row| row.min(ROWS / 3))]), "one key in all rows but the first");
         assert!(!is_left_alone(&[users(|row| if row % 10 == 0 { 0 } else { row })]), "one key in every tenth row");

@@ -1,6 +1,7 @@
 //! Which keys of a group have changed since somebody asked, at the cost of a bit for each key that is there.
 
 use std::collections::HashSet;
+use std::iter;
 
 use super::group::{Change, Changes, Group, Key};
 
@@ -42,11 +43,11 @@ impl Marks {
     /// Takes all marks away; the keys that were marked, as they are now.
     pub(super) fn take(&mut self, group: &Group) -> Changes {
         let gone = self.gone.drain().filter(|key| group.get(key).is_none()).map(|key| (key, None));
-        let places = self
-            .there
-            .iter()
-            .zip((0..).step_by(64))
-            .flat_map(|(&bits, first)| (first..first + 64).filter(move |place| bits >> (place % 64) & 1 == 1));
+        let places = self.there.iter().zip((0..).step_by(64)).flat_map(|(&bits, first)| {
+            let rest = |bits: u64| (bits != 0).then_some(bits);
+            let set = iter::successors(rest(bits), move |bits| rest(bits & (bits - 1)));
+            set.map(move |bits| first + bits.trailing_zeros() as usize)
+        });
         let there = places.filter_map(|place| group.at(place));
         let changes = there.map(|(key, entry)| (key.clone(), Some(Change::of(entry)))).chain(gone).collect();
         self.there.clear();

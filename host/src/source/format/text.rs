@@ -27,6 +27,7 @@ impl ChunkDecoder for TextDecoder {
     fn decode(&mut self, chunk: Chunk<'_>, rejects: &mut Rejects) -> Result<RecordBatch> {
         // Lines are text where the chunk is: a line end is never part of a character.
         let text = simdutf8::basic::from_utf8(chunk.bytes).ok();
+        // Which can have no more than i32 counts: a chunk is bounded to a few MiB.
         let mut lines = StringBuilder::with_capacity(chunk.spans.len(), chunk.bytes.len());
         for (index, span) in chunk.spans.iter().enumerate() {
             match line(&chunk, text, span) {

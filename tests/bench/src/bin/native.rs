@@ -3,8 +3,9 @@
 //! With `--tuned` the inner loops are written by hand, which shows how far there is to go.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -64,16 +65,29 @@ fn main() -> Result<()> {
     let mut answer = String::new();
     for _ in 0..arguments.batches {
         let start = Instant::now();
-        let mut text = Vec::new();
-        for file in files.by_ref().take(arguments.files_a_batch) {
-            text.push(fs::read(file).with_context(|| file.display().to_string())?);
-        }
-        let pieces: Vec<&[u8]> = text.iter().flat_map(|text| pieces(text)).collect();
-        answer = program.batch(&pieces)?;
+        let files: Vec<&Path> = files.by_ref().take(arguments.files_a_batch).map(PathBuf::as_path).collect();
+        answer = program.batch(&files)?;
         seconds.push(start.elapsed().as_secs_f64());
     }
     println!("{}", serde_json::json!({ "seconds": seconds, "answer": answer }));
     Ok(())
+}
+
+/// Reads a file into `text`, in place of what it had.
+fn read(file: &Path, text: &mut Vec<u8>) -> Result<()> {
+    text.clear();
+    let read = File::open(file).and_then(|mut file| file.read_to_end(text));
+    read.with_context(|| file.display().to_string())?;
+    Ok(())
+}
+
+/// Files whose keys are counted where they lie.
+fn read_all(files: &[&Path]) -> Result<Vec<Vec<u8>>> {
+    let all = files.par_iter().map(|file| {
+        let mut text = Vec::new();
+        read(file, &mut text).map(|()| text)
+    });
+    all.collect()
 }
 
 /// Whole lines, about [`PIECE`] bytes of them.
@@ -101,16 +115,16 @@ impl<'a> Program<'a> {
         Self { arguments, totals: HashMap::new(), window: VecDeque::new() }
     }
 
-    fn batch(&mut self, pieces: &[&[u8]]) -> Result<String> {
+    fn batch(&mut self, files: &[&Path]) -> Result<String> {
         match self.arguments.work {
-            Work::Grep => self.grep(pieces),
+            Work::Grep => self.grep(files),
             Work::WordCount => {
-                let counts = self.counts(pieces, words)?;
+                let counts = self.counts(&read_all(files)?, words)?;
                 self.slide(counts);
                 Ok(format!("{} {}", self.totals.len(), self.totals.values().sum::<i64>()))
             }
             Work::TopTen => {
-                let counts = self.counts(pieces, words)?;
+                let counts = self.counts(&read_all(files)?, words)?;
                 self.slide(counts);
                 let mut counts: Vec<_> = self.totals.iter().collect();
                 counts.sort_by(|(a, n), (b, m)| m.cmp(n).then(a.cmp(b)));
@@ -118,7 +132,7 @@ impl<'a> Program<'a> {
                 Ok(top.collect::<Vec<_>>().join("\n"))
             }
             Work::KeyedCount => {
-                let counts = self.counts(pieces, |line| line.get(..USER).into_iter())?;
+                let counts = self.counts(&read_all(files)?, |line| line.get(..USER).into_iter())?;
                 let (users, mut sum) = (counts.len(), 0);
                 for (user, count) in counts {
                     let total = self.totals.entry(user).or_default();
@@ -130,31 +144,33 @@ impl<'a> Program<'a> {
         }
     }
 
-    fn grep(&self, pieces: &[&[u8]]) -> Result<String> {
+    fn grep(&self, files: &[&Path]) -> Result<String> {
         let needle = &self.arguments.needle;
         let finder = Finder::new(needle);
-        let in_piece = |piece: &&[u8]| {
-            let text = str::from_utf8(piece)?;
+        let in_file = |text: &mut Vec<u8>, file: &&Path| {
+            read(file, text)?;
+            let lines = str::from_utf8(text)?;
             Ok(if self.arguments.tuned {
                 // It has no newline; what is left of its line is passed over.
                 let (mut at, mut found) = (0, 0);
-                while let Some(place) = finder.find(&piece[at..]) {
+                while let Some(place) = finder.find(&text[at..]) {
                     found += 1;
-                    at += place + memchr(b'\n', &piece[at + place..]).unwrap_or(piece.len() - at - place);
+                    at += place + memchr(b'\n', &text[at + place..]).unwrap_or(text.len() - at - place);
                 }
                 found
             } else {
-                text.lines().filter(|line| line.contains(needle.as_str())).count()
+                lines.lines().filter(|line| line.contains(needle.as_str())).count()
             })
         };
-        let found: Result<Vec<usize>> = pieces.par_iter().map(in_piece).collect();
+        let found: Result<Vec<usize>> = files.par_iter().map_init(Vec::new, in_file).collect();
         Ok(found?.iter().sum::<usize>().to_string())
     }
 
-    fn counts<'p, I>(&self, pieces: &[&'p [u8]], keys: fn(&'p str) -> I) -> Result<HashMap<String, i64>>
+    fn counts<'p, I>(&self, texts: &'p [Vec<u8>], keys: fn(&'p str) -> I) -> Result<HashMap<String, i64>>
     where
         I: Iterator<Item = &'p str>,
     {
+        let pieces: Vec<&[u8]> = texts.iter().flat_map(|text| pieces(text)).collect();
         if self.arguments.tuned {
             let counts = pieces.par_iter().fold(Counts::default, |mut counts, piece| {
                 match self.arguments.work {
