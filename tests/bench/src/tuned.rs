@@ -1,4 +1,4 @@
-//! A table of counts by text, made for nothing else: open addressing, hashed as it is read.
+//! Tables of counts, made for nothing else: open addressing, texts hashed as they are read.
 
 /// How often each text was there.
 #[derive(Debug, Default)]
@@ -35,12 +35,6 @@ impl<'a> Counts<'a> {
             }
             at += 1;
         }
-    }
-
-    /// Counts a text so often.
-    pub fn add(&mut self, key: &'a [u8], count: i64) {
-        let hash = key.iter().fold(0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME));
-        self.add_hashed(hash, key, count);
     }
 
     /// All of both.
@@ -85,5 +79,66 @@ impl<'a> Counts<'a> {
         let slots = (self.slots.len() * 2).max(FEWEST);
         let old = std::mem::replace(self, Self { slots: vec![Slot::default(); slots], used: 0 });
         old.filled().for_each(|slot| self.add_hashed(slot.hash, slot.key, slot.count));
+    }
+}
+
+/// How often each user was there. A user is eight bytes, taken as a number.
+#[derive(Debug, Default)]
+pub struct Users {
+    /// Users with their counts, a power of two of them; one with a count of 0 is free.
+    slots: Vec<(u64, i64)>,
+    used: usize,
+}
+
+impl Users {
+    /// Counts a user so often; the count by then.
+    pub fn add(&mut self, user: u64, count: i64) -> i64 {
+        if self.used * 2 >= self.slots.len() {
+            self.grow();
+        }
+        let mask = self.slots.len() - 1;
+        // The high bits of a product are the best.
+        let mut at = (user.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
+        loop {
+            let slot = &mut self.slots[at];
+            if slot.1 == 0 {
+                self.used += 1;
+                *slot = (user, count);
+                return count;
+            }
+            if slot.0 == user {
+                slot.1 += count;
+                return slot.1;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// The users with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, i64)> {
+        self.slots.iter().copied().filter(|(_, count)| *count > 0)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// All of both.
+    pub fn merge(self, other: Self) -> Self {
+        let (mut more, less) = if self.used < other.used { (other, self) } else { (self, other) };
+        less.iter().for_each(|(user, count)| _ = more.add(user, count));
+        more
+    }
+
+    fn grow(&mut self) {
+        let slots = (self.slots.len() * 2).max(FEWEST);
+        let old = std::mem::replace(self, Self { slots: vec![(0, 0); slots], used: 0 });
+        old.iter().for_each(|(user, count)| _ = self.add(user, count));
     }
 }

@@ -13,7 +13,8 @@ use clap::{Parser, ValueEnum};
 use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 use rayon::prelude::*;
-use weir_bench::tuned::Counts;
+use weir_bench::LINE;
+use weir_bench::tuned::{Counts, Users};
 
 /// Batches that a window has.
 const WINDOW: usize = 30;
@@ -107,12 +108,14 @@ fn pieces(mut text: &[u8]) -> Vec<&[u8]> {
 struct Program<'a> {
     arguments: &'a Arguments,
     totals: HashMap<String, i64>,
+    /// The same by user, tuned.
+    users: Users,
     window: VecDeque<HashMap<String, i64>>,
 }
 
 impl<'a> Program<'a> {
     fn new(arguments: &'a Arguments) -> Self {
-        Self { arguments, totals: HashMap::new(), window: VecDeque::new() }
+        Self { arguments, totals: HashMap::new(), users: Users::default(), window: VecDeque::new() }
     }
 
     fn batch(&mut self, files: &[&Path]) -> Result<String> {
@@ -131,6 +134,7 @@ impl<'a> Program<'a> {
                 let top = counts.iter().take(10).map(|(word, count)| format!("{word} {count}"));
                 Ok(top.collect::<Vec<_>>().join("\n"))
             }
+            Work::KeyedCount if self.arguments.tuned => self.count_users(files),
             Work::KeyedCount => {
                 let counts = self.counts(&read_all(files)?, |line| line.get(..USER).into_iter())?;
                 let (users, mut sum) = (counts.len(), 0);
@@ -166,6 +170,23 @@ impl<'a> Program<'a> {
         Ok(found?.iter().sum::<usize>().to_string())
     }
 
+    fn count_users(&mut self, files: &[&Path]) -> Result<String> {
+        let in_file = |(mut users, mut text): (Users, Vec<u8>), file: &&Path| {
+            read(file, &mut text)?;
+            for line in text.chunks_exact(LINE) {
+                users.add(u64::from_le_bytes(*line.first_chunk::<USER>().context("a line has room for a user")?), 1);
+            }
+            Ok::<_, anyhow::Error>((users, text))
+        };
+        // A table for each thread, and no more.
+        let a_thread = files.len().div_ceil(rayon::current_num_threads());
+        let counts = files.par_iter().with_min_len(a_thread).try_fold(Default::default, in_file);
+        let counts = counts.map(|counted| counted.map(|(users, _)| users));
+        let counts = counts.try_reduce(Users::default, |users, others| Ok(users.merge(others)))?;
+        let sum: i64 = counts.iter().map(|(user, count)| self.users.add(user, count)).sum();
+        Ok(format!("{} {sum}", counts.len()))
+    }
+
     fn counts<'p, I>(&self, texts: &'p [Vec<u8>], keys: fn(&'p str) -> I) -> Result<HashMap<String, i64>>
     where
         I: Iterator<Item = &'p str>,
@@ -173,10 +194,7 @@ impl<'a> Program<'a> {
         let pieces: Vec<&[u8]> = texts.iter().flat_map(|text| pieces(text)).collect();
         if self.arguments.tuned {
             let counts = pieces.par_iter().fold(Counts::default, |mut counts, piece| {
-                match self.arguments.work {
-                    Work::KeyedCount => piece.chunks(100).for_each(|line| counts.add(&line[..USER], 1)),
-                    _ => counts.add_words(piece),
-                }
+                counts.add_words(piece);
                 counts
             });
             let counts = counts.reduce(Counts::default, Counts::merge);
