@@ -37,6 +37,24 @@ pub(super) fn key_groups(keys: &[ArrayRef], rows: usize) -> Result<Vec<i32>> {
     Ok(groups.collect())
 }
 
+/// The rows by group, those of a group in the order that they have.
+pub(super) fn by_group(groups: &[i32]) -> Vec<u32> {
+    let mut next = [0; KEY_GROUPS as usize + 1];
+    for &group in groups {
+        next[group as usize + 1] += 1;
+    }
+    for group in 0..KEY_GROUPS as usize {
+        next[group + 1] += next[group];
+    }
+    let mut order = vec![0; groups.len()];
+    for (row, &group) in (0..).zip(groups) {
+        let place = &mut next[group as usize];
+        order[*place] = row;
+        *place += 1;
+    }
+    order
+}
+
 /// Where the states of these keys lie: the group of each, and the bytes that it is known by there.
 pub fn locate(keys: &RecordBatch) -> Result<Vec<(u32, Key)>> {
     let groups = key_groups(keys.columns(), keys.num_rows())?;

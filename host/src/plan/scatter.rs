@@ -1,9 +1,13 @@
 //! Rows made ready for a shuffle by key: each gets the key's group, by which DataFusion's hash repartitioning sends it,
 //! and its origin, by which [`super::Gather`] puts rows back in canonical order.
+//!
+//! Rows that come together are sorted by group while they are in the cache. So who gathers the rows of many batches finds
+//! those of a group side by side in each, and need not look for every single one far away.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int32Array, UInt64Array};
+use arrow::array::{ArrayRef, Int32Array, UInt32Array, UInt64Array};
+use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::error::Result;
@@ -12,7 +16,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
-use super::key_group::key_groups;
+use super::key_group::{by_group, key_groups};
 use super::node::{Node, Task};
 use super::segment::{Position, detach, runs, without_segment};
 
@@ -21,7 +25,7 @@ pub(super) const KEY_GROUP: &str = "__key_group";
 /// The column with a row's segment (upper 32 bits) and place in it.
 pub(super) const ORIGIN: &str = "__origin";
 
-/// Adds key group and origin.
+/// Adds key group and origin, and sorts rows that come together by group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scatter {
     /// Indices of the key's columns.
@@ -55,14 +59,19 @@ impl Node for Scatter {
 fn scatter(batch: &RecordBatch, schema: &SchemaRef, key: &[usize], position: &mut Position) -> Result<RecordBatch> {
     let (rows, segments) = detach(batch)?;
     let keys: Vec<ArrayRef> = key.iter().map(|&i| rows.column(i).clone()).collect();
-    let groups = Int32Array::from(key_groups(&keys, rows.num_rows())?);
+    let groups = key_groups(&keys, rows.num_rows())?;
+    let order = (!groups.is_sorted()).then(|| UInt32Array::from(by_group(&groups)));
     let mut origins = Vec::with_capacity(rows.num_rows());
     for (segment, run) in runs(&segments) {
         let first = position.advance(segment, run.len());
         origins.extend((first..first + run.len() as u64).map(|place| u64::from(segment) << 32 | place));
     }
     let mut columns = rows.columns().to_vec();
-    columns.push(Arc::new(groups));
+    columns.push(Arc::new(Int32Array::from(groups)));
     columns.push(Arc::new(UInt64Array::from(origins)));
-    Ok(RecordBatch::try_new(schema.clone(), columns)?)
+    let rows = RecordBatch::try_new(schema.clone(), columns)?;
+    Ok(match order {
+        Some(order) => take_record_batch(&rows, &order)?,
+        None => rows,
+    })
 }

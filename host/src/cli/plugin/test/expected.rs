@@ -26,20 +26,28 @@ impl Expected {
     /// Fails unless these rows were printed, in whatever order.
     pub(super) fn check(&self, printed: &str) -> Result<()> {
         let came = sorted(printed).context("what was printed is no rows")?;
-        let Some(at) = (0..came.len().max(self.rows.len())).find(|&i| came.get(i) != self.rows.get(i)) else {
+        let (missing, unexpected) = (first_beyond(&self.rows, &came), first_beyond(&came, &self.rows));
+        let differ = [
+            missing.map(|row| format!("{row} did not come")),
+            unexpected.map(|row| format!("{row} came and is not expected")),
+        ];
+        let differ: Vec<_> = differ.into_iter().flatten().collect();
+        if differ.is_empty() {
             eprintln!("as expected in {}", self.path.display());
             return Ok(());
-        };
-        let (wanted, came) = (self.rows.get(at), came.get(at));
-        let of = |row: Option<&String>| row.cloned().unwrap_or_else(|| "no more rows".to_owned());
-        bail!(
-            "other rows came than the {} of {}: in order, the first that differ are {} in it and {} that came",
-            counted(self.rows.len() as u64, "row"),
-            self.path.display(),
-            of(wanted),
-            of(came)
-        )
+        }
+        let rows = counted(self.rows.len() as u64, "row");
+        bail!("other rows came than the {rows} of {}: {}", self.path.display(), differ.join("; "))
     }
+}
+
+/// The first of some rows that others have not, or not as often; both in order.
+fn first_beyond<'a>(rows: &'a [String], others: &[String]) -> Option<&'a String> {
+    let mut others = others.iter().peekable();
+    rows.iter().find(|row| {
+        while others.next_if(|other| other < row).is_some() {}
+        others.next_if_eq(row).is_none()
+    })
 }
 
 fn sorted(text: &str) -> Result<Vec<String>> {
@@ -73,5 +81,28 @@ impl Write for Printed {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stdout().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(expected: &str, printed: &str, says: Option<&str>) {
+        let expected = Expected { path: "rows.jsonl".into(), rows: sorted(expected).expect("rows") };
+        let error = expected.check(printed).err().map(|error| format!("{error:#}"));
+        let says = says.map(|differ| format!("other rows came than the 3 rows of rows.jsonl: {differ}"));
+        assert_eq!(error, says);
+    }
+
+    #[test]
+    fn rows_that_did_not_come_and_rows_that_came_unexpected_are_told() {
+        let expected = "{\"n\": 1}\n{\"n\": 2}\n\n{\"n\": 2}\n";
+        check(expected, "{\"n\":2}\n{\"n\":1}\n{\"n\":2}\n", None);
+        check(expected, "{\"n\":1}\n{\"n\":2}\n", Some("{\"n\":2} did not come"));
+        check(expected, "{\"n\":1}\n{\"n\":2}\n{\"n\":2}\n{\"n\":3}\n", Some("{\"n\":3} came and is not expected"));
+        let other = "{\"n\":0} came and is not expected";
+        check(expected, "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n", Some(&format!("{{\"n\":2}} did not come; {other}")));
     }
 }
