@@ -177,7 +177,7 @@ mod tests {
                     rows.sort_unstable();
                 }
                 expected.extend(rows.iter().copied());
-                let text = |origin: u64| (origin % 3 > 0).then(|| "x".repeat(origin as usize % 7));
+                let text = |origin: u64| (!origin.is_multiple_of(3)).then(|| "x".repeat(origin as usize % 7));
                 let columns: Vec<ArrayRef> = vec![
                     Arc::new(rows.iter().map(|(_, origin)| text(*origin)).collect::<StringArray>()),
                     Arc::new(rows.iter().map(|(_, origin)| *origin).collect::<UInt64Array>()),
@@ -191,7 +191,7 @@ mod tests {
             let texts: Vec<_> = found.column(0).as_string::<i32>().iter().map(|text| text.map(str::len)).collect();
             let numbers = found.column(1).as_primitive::<UInt64Type>().values().to_vec();
             let segments = found.column(2).as_primitive::<UInt32Type>().values().to_vec();
-            let length = |origin: u64| (origin % 3 > 0).then_some(origin as usize % 7);
+            let length = |origin: u64| (!origin.is_multiple_of(3)).then_some(origin as usize % 7);
             prop_assert_eq!(texts, expected.iter().map(|(_, origin)| length(*origin)).collect::<Vec<_>>());
             prop_assert_eq!(numbers, expected.iter().map(|(_, origin)| *origin).collect::<Vec<_>>());
             prop_assert_eq!(segments, expected.iter().map(|(group, _)| *group as u32).collect::<Vec<_>>());
