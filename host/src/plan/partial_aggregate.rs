@@ -4,8 +4,9 @@
 //! in runs of a fixed length where there are very many. So the tree in which rows are folded depends on the segments
 //! alone: not on partitions, threads or the size of a call. Floating-point sums come out the same.
 //!
-//! Where a segment has hardly a key twice, which a sample of its rows tells, there is nothing to fold: each of its rows becomes an accumulator of its own, and
-//! nobody looks for keys before the shuffle has brought those of all segments together.
+//! Where a segment has hardly a key twice, which a sample of its rows tells, there is nothing to fold: each of its rows
+//! becomes an accumulator of its own, and nobody looks for keys before the shuffle has brought those of all segments
+//! together.
 
 use std::sync::Arc;
 

@@ -84,11 +84,7 @@ fn read(file: &Path, text: &mut Vec<u8>) -> Result<()> {
 
 /// Files whose keys are counted where they lie.
 fn read_all(files: &[&Path]) -> Result<Vec<Vec<u8>>> {
-    let all = files.par_iter().map(|file| {
-        let mut text = Vec::new();
-        read(file, &mut text).map(|()| text)
-    });
-    all.collect()
+    files.par_iter().map(|file| fs::read(file).with_context(|| file.display().to_string())).collect()
 }
 
 /// Whole lines, about [`PIECE`] bytes of them.
