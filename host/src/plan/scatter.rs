@@ -75,3 +75,33 @@ fn scatter(batch: &RecordBatch, schema: &SchemaRef, key: &[usize], position: &mu
         None => rows,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray, Int64Array};
+    use arrow::datatypes::{Int32Type, Int64Type, UInt64Type};
+
+    use super::super::segment::attach;
+    use super::*;
+
+    #[test]
+    fn rows_that_come_together_are_sorted_by_group_and_know_where_they_were() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values((0..1000).map(|row| row * 7919 % 300)));
+        let rows = RecordBatch::try_from_iter([("number", numbers.clone())]).expect("one column");
+        let schema = scattered(rows.schema_ref());
+        let segments = UInt32Array::from_iter_values((0..1000).map(|row| if row < 400 { 3 } else { 5 }));
+        let batch = attach(rows, segments).expect("as many segments as rows");
+
+        let sent = scatter(&batch, &schema, &[0], &mut Position::default()).expect("a key of numbers");
+
+        let groups = sent.column(1).as_primitive::<Int32Type>().values();
+        let origins = sent.column(2).as_primitive::<UInt64Type>().values();
+        assert!(groups.iter().zip(origins).is_sorted());
+        let was_at = |origin: u64| (origin as u32 as usize) + if origin >> 32 == 3 { 0 } else { 400 };
+        let (then, now) = (numbers.as_primitive::<Int64Type>(), sent.column(0).as_primitive::<Int64Type>());
+        let found: Vec<_> = origins.iter().map(|origin| then.value(was_at(*origin))).collect();
+        assert_eq!(now.values().to_vec(), found);
+        let of_rows = key_groups(&[sent.column(0).clone()], 1000).expect("a key of numbers");
+        assert_eq!(groups.to_vec(), of_rows);
+    }
+}
